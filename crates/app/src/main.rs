@@ -1,0 +1,2 @@
+//! The binary `pintail`.
+fn main() {}

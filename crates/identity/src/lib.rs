@@ -1,0 +1,1 @@
+//! Who am I: a profile becomes a live credential.

@@ -1,0 +1,1 @@
+//! Talk S3: the one crate that knows the S3 wire.
