@@ -1,0 +1,1 @@
+//! A sign-in joined with its exchange: a credential that renews itself.
