@@ -212,7 +212,8 @@ pub struct Hasher {
 
 #[derive(Clone)]
 enum State {
-    Crc(crc_fast::Digest),
+    // Boxed: crc-fast keeps a table of 200 bytes in it.
+    Crc(Box<crc_fast::Digest>),
     Sha256(digest::Context),
 }
 
@@ -220,7 +221,7 @@ impl Hasher {
     /// Starts with no data.
     pub fn new(algorithm: Algorithm) -> Self {
         let state = match algorithm.crc() {
-            Some(crc) => State::Crc(crc_fast::Digest::new(crc)),
+            Some(crc) => State::Crc(Box::new(crc_fast::Digest::new(crc))),
             None => State::Sha256(digest::Context::new(&digest::SHA256)),
         };
         Self { algorithm, state }

@@ -3,6 +3,8 @@
 //! Pure: no I/O, no async runtime, no environment, no clock of its own. Time, chance and the network come in through
 //! [`seam`]; everything else is a value in and a value out, tested by tables and properties.
 
+pub mod address;
+pub mod bookmark;
 pub mod checksum;
 pub mod credential;
 pub mod name;

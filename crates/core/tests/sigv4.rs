@@ -24,7 +24,7 @@ fn every_signature_is_botocores() {
             session_token: case["session_token"].as_str().map(Secret::new),
             expires_at: None,
         };
-        let (before_query, query) = text("url").split_once('?').unwrap_or((text("url"), ""));
+        let (before_query, query) = text("url").split_once('?').unwrap_or_else(|| (text("url"), ""));
         let (_, rest) = before_query.split_once("://").unwrap();
         let (host, path) = rest.split_at(rest.find('/').unwrap());
         let target = Target { method: text("method"), host, path, query };

@@ -1,0 +1,220 @@
+//! Bookmarks: one place of one person, in the `.duck` format that Cyberduck and Mountain Duck share.
+//!
+//! A bookmark file is an XML property list with one dictionary whose scalars are strings. Reading tolerates other scalar
+//! types and a missing document type; writing keeps every key that is not ours, and the order of all. `docs/formats.md`
+//! lists the keys. What the keys mean together is a [`Connection`].
+
+pub mod connection;
+
+use std::io::Cursor;
+
+use plist::{Dictionary, Value};
+
+pub use connection::{Authentication, Connection, ConnectionError, Issuer, Redirect, StsEndpoint};
+
+use crate::name::{BookmarkName, NameError};
+
+/// The largest bookmark file that is read, in bytes. Real ones have one or two kilobytes.
+pub const FILE_SIZE_MAX: usize = 1 << 20;
+
+/// How deeply dictionaries and arrays may nest.
+const DEPTH_MAX: usize = 32;
+
+/// A bookmark as it stands in its file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Bookmark {
+    document: Dictionary,
+}
+
+/// Why a file is no bookmark.
+#[derive(Debug, thiserror::Error)]
+pub enum BookmarkError {
+    /// Larger than any bookmark.
+    #[error("the file has {size_bytes} bytes; a bookmark has at most {FILE_SIZE_MAX}")]
+    TooLarge {
+        /// Its size.
+        size_bytes: usize,
+    },
+    /// Not a property list, or one that is damaged.
+    #[error("not a readable property list")]
+    NotAPropertyList(#[source] plist::Error),
+    /// A property list of another shape.
+    #[error("the property list is not a dictionary of moderate depth")]
+    Shape,
+    /// The key `Protocol` is missing, without which no program reads a bookmark.
+    #[error("the key Protocol is missing")]
+    NoProtocol,
+    /// The bookmark is of another protocol.
+    #[error("this is a bookmark for {0}, not for S3")]
+    OtherProtocol(String),
+    /// The nickname is not fit for typing.
+    #[error("the nickname cannot be typed as a name")]
+    Name(#[source] NameError),
+}
+
+impl Bookmark {
+    /// Makes a bookmark with a name, an identifier (RFC 9562 text form) and nothing else.
+    pub fn new(name: &BookmarkName, uuid: &str) -> Self {
+        let mut bookmark = Self { document: Dictionary::new() };
+        bookmark.set("Protocol", "s3");
+        bookmark.set("Nickname", name.as_str());
+        bookmark.set("UUID", uuid);
+        bookmark
+    }
+
+    /// Reads a bookmark file.
+    ///
+    /// # Errors
+    /// When it is no bookmark, or one of another protocol.
+    pub fn read(file: &[u8]) -> Result<Self, BookmarkError> {
+        if file.len() > FILE_SIZE_MAX {
+            return Err(BookmarkError::TooLarge { size_bytes: file.len() });
+        }
+        let value = Value::from_reader(Cursor::new(file)).map_err(BookmarkError::NotAPropertyList)?;
+        if depth(&value) > DEPTH_MAX {
+            return Err(BookmarkError::Shape);
+        }
+        let Value::Dictionary(document) = value else { return Err(BookmarkError::Shape) };
+        let bookmark = Self { document };
+        match bookmark.text("Protocol").as_deref() {
+            None | Some("") => Err(BookmarkError::NoProtocol),
+            Some("s3") => Ok(bookmark),
+            Some(other) => Err(BookmarkError::OtherProtocol(other.to_owned())),
+        }
+    }
+
+    /// Writes the bookmark as an XML property list.
+    ///
+    /// # Errors
+    /// When a text in it cannot stand in XML (a control character).
+    pub fn write(&self) -> Result<Vec<u8>, BookmarkError> {
+        let mut file = Vec::new();
+        Value::Dictionary(self.document.clone())
+            .to_writer_xml(&mut file)
+            .map_err(BookmarkError::NotAPropertyList)?;
+        file.push(b'\n');
+        Ok(file)
+    }
+
+    /// Returns the name, as far as the nickname can be typed.
+    ///
+    /// # Errors
+    /// When the nickname is missing or breaks the rules of a [`BookmarkName`].
+    pub fn name(&self) -> Result<BookmarkName, BookmarkError> {
+        self.text("Nickname").unwrap_or_default().parse().map_err(BookmarkError::Name)
+    }
+
+    /// Returns a text of the dictionary. Numbers and booleans are given as texts; an empty text counts as absent.
+    pub fn text(&self, key: &str) -> Option<String> {
+        scalar(self.document.get(key)?).filter(|text| !text.is_empty())
+    }
+
+    /// Sets a text of the dictionary.
+    pub fn set(&mut self, key: &str, text: &str) {
+        self.document.insert(key.to_owned(), Value::String(text.to_owned()));
+    }
+
+    /// Returns a text of the `Custom` dictionary, where properties of one bookmark live.
+    pub fn custom(&self, key: &str) -> Option<String> {
+        let custom = self.document.get("Custom")?.as_dictionary()?;
+        scalar(custom.get(key)?).filter(|text| !text.is_empty())
+    }
+
+    /// Sets a text of the `Custom` dictionary, or removes it.
+    pub fn set_custom(&mut self, key: &str, text: Option<&str>) {
+        if !matches!(self.document.get("Custom"), Some(Value::Dictionary(_))) {
+            self.document.insert("Custom".to_owned(), Value::Dictionary(Dictionary::new()));
+        }
+        let Some(Value::Dictionary(custom)) = self.document.get_mut("Custom") else { return };
+        match text {
+            Some(text) => {
+                custom.insert(key.to_owned(), Value::String(text.to_owned()));
+            }
+            None => {
+                custom.remove(key);
+            }
+        }
+    }
+}
+
+fn scalar(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.trim().to_owned()),
+        Value::Boolean(value) => Some(value.to_string()),
+        Value::Integer(value) => Some(value.to_string()),
+        Value::Real(value) => Some(value.to_string()),
+        _ => None,
+    }
+}
+
+fn depth(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
+        Value::Dictionary(items) => 1 + items.values().map(depth).max().unwrap_or(0),
+        _ => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FOREIGN: &str = r#"<plist version="1.0"><dict>
+        <key>Protocol</key><string>s3</string>
+        <key>Volume</key><string>/mnt/x</string>
+        <key>Port</key><integer>443</integer>
+        <key>Nickname</key><string>work</string>
+        <key>Custom</key><dict><key>role_arn</key><string>arn:aws:iam::123456789012:role/R</string>
+            <key>unheard.of</key><string>kept</string></dict>
+        <key>Labels</key><array><string>blue</string></array>
+    </dict></plist>"#;
+
+    #[test]
+    fn foreign_keys_and_their_order_survive() {
+        let mut bookmark = Bookmark::read(FOREIGN.as_bytes()).unwrap();
+        assert_eq!(bookmark.text("Port").as_deref(), Some("443"));
+        bookmark.set("Path", "/bucket");
+        bookmark.set_custom("OAuth Client ID", Some("abc"));
+        let written = String::from_utf8(bookmark.write().unwrap()).unwrap();
+        let order: Vec<usize> = [
+            "Protocol",
+            "Volume",
+            "Port",
+            "Nickname",
+            "role_arn",
+            "unheard.of",
+            "OAuth Client ID",
+            "Labels",
+            "Path",
+        ]
+        .iter()
+        .map(|key| written.find(&format!("<key>{key}</key>")).unwrap())
+        .collect();
+        assert!(order.is_sorted(), "{written}");
+        assert_eq!(Bookmark::read(written.as_bytes()).unwrap(), bookmark);
+    }
+
+    #[test]
+    fn what_is_no_bookmark_is_named() {
+        let plist = |body: &str| format!("<plist version=\"1.0\">{body}</plist>");
+        for (file, message) in [
+            ("", "not a readable property list"),
+            ("hello", "not a readable property list"),
+            (&plist("<array/>"), "not a dictionary"),
+            (&plist("<dict/>"), "Protocol is missing"),
+            (&plist("<dict><key>Protocol</key><string>sftp</string></dict>"), "for sftp"),
+            (
+                &plist(&format!(
+                    "<dict><key>Protocol</key>{}{}</dict>",
+                    "<array>".repeat(60),
+                    "</array>".repeat(60)
+                )),
+                "moderate depth",
+            ),
+        ] {
+            let error = Bookmark::read(file.as_bytes()).unwrap_err().to_string();
+            assert!(error.contains(message), "{file}: {error}");
+        }
+        assert!(matches!(Bookmark::read(&vec![b' '; 2 << 20]), Err(BookmarkError::TooLarge { .. })));
+    }
+}
