@@ -1,1 +1,22 @@
 //! What the tests share: real servers, a person at a browser, recorded runs, and the rules of the house.
+//!
+//! - [`bench`]: where `cargo xtask test` has started the real servers, read from `PINTAIL_BENCH`.
+//! - [`environment`]: the binary `pintail` in a home of its own, with nothing inherited.
+//! - [`person`]: somebody who signs in, without a browser. `browser` is the same with a real one.
+//! - `scheme` and `keychain`: a desktop that opens custom schemes, a Secret Service that is unlocked.
+//! - [`proxy`]: a network that is slow or breaks.
+//! - [`record`] and [`secrets`]: what was printed, what was secret, and the proof that the two never met.
+//! - `tidy`: the rules of the house as functions.
+//!
+//! Nothing here asserts anything about the product; that is what the tests do.
+
+pub mod bench;
+pub mod environment;
+pub mod http;
+pub mod markup;
+pub mod output;
+pub mod person;
+pub mod process;
+pub mod proxy;
+pub mod record;
+pub mod secrets;
