@@ -28,7 +28,7 @@ const signing = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.e
 const certificate = generateKeyPairSync('rsa', { modulusLength: 2048 });
 
 const REDIRECTS = [
-  'http://localhost', 'http://127.0.0.1', 'http://127.0.0.1/callback', 'http://localhost/callback',
+  'http://localhost', 'http://localhost/', 'http://127.0.0.1', 'http://127.0.0.1/', 'http://127.0.0.1/callback', 'http://localhost/callback',
   'x-cyberduck-action://oauth', 'x-mountainduck-action://oauth', 'pintail://oauth',
 ];
 const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code';

@@ -4,6 +4,7 @@
 //! - [`environment`]: the binary `pintail` in a home of its own, with nothing inherited.
 //! - [`person`]: somebody who signs in, without a browser. `browser` is the same with a real one.
 //! - `scheme` and `keychain`: a desktop that opens custom schemes, a Secret Service that is unlocked.
+//! - [`raw`]: sign-in and exchange in plain requests, without the code under test.
 //! - [`proxy`]: a network that is slow or breaks.
 //! - [`record`] and [`secrets`]: what was printed, what was secret, and the proof that the two never met.
 //! - `tidy`: the rules of the house as functions.
@@ -18,5 +19,6 @@ pub mod output;
 pub mod person;
 pub mod process;
 pub mod proxy;
+pub mod raw;
 pub mod record;
 pub mod secrets;

@@ -103,6 +103,15 @@ fn attribute(tag: &str, wanted: &str) -> Option<String> {
     None
 }
 
+/// The words a person would read on a page, on one line, cut after some.
+#[must_use]
+pub fn words(page: &str) -> String {
+    let body = page.split_once("</head>").map_or(page, |(_, body)| body);
+    let texts = body.split('<').map(|part| part.split_once('>').map_or(part, |(_, text)| text));
+    let text = unescape(&texts.collect::<Vec<_>>().join(" "));
+    text.split_whitespace().take(80).collect::<Vec<_>>().join(" ")
+}
+
 /// Undoes the five escapes that every template engine writes.
 #[must_use]
 pub fn unescape(text: &str) -> String {

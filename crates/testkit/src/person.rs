@@ -263,6 +263,6 @@ pub fn note_secrets(redirect: &Url) {
 }
 
 fn ended(url: &Url, response: &Response) -> String {
-    let text: String = response.text().chars().take(600).collect();
+    let text = markup::words(&response.text());
     format!("ended at {} with status {}: {text}", url.path(), response.status)
 }

@@ -1,0 +1,7 @@
+//! The bench itself: every server and every fixture does what tests of the product rely on.
+//!
+//! A module is a suite of `cargo xtask test`; without the bench these tests panic.
+
+mod hostile;
+mod issuer;
+mod seaweedfs;
