@@ -85,9 +85,6 @@ const provider = new Provider(`${origin}${prefix}`, {
   },
   pkce: { required: () => true },
   rotateRefreshToken: true,
-  // Entra grants a refresh token without `prompt=consent`; oidc-provider by itself would not.
-  issueRefreshToken: async (_ctx, client) => client.grantTypeAllowed('refresh_token'),
-  expiresWithSession: async () => false,
   features: { deviceFlow: { enabled: true }, devInteractions: { enabled: true }, revocation: { enabled: true } },
   ttl: {
     AccessToken: 3600, AuthorizationCode: 60, DeviceCode: 600, Grant: 86400, Interaction: 600,
@@ -118,6 +115,8 @@ server.on('request', (request, response) => {
   }
   request.originalUrl = request.url;
   request.url = request.url.slice(prefix.length);
+  // Entra grants `offline_access` without `prompt=consent`; oidc-provider would quietly drop the scope.
+  if (/^\/auth\?(?!.*\bprompt=).*\boffline_access\b/.test(request.url)) request.url += '&prompt=consent';
   callback(request, response);
 });
 
