@@ -113,10 +113,10 @@ server.on('request', (request, response) => {
     response.writeHead(404).end();
     return;
   }
+  // Entra grants `offline_access` without `prompt=consent`; oidc-provider would quietly drop the scope.
+  if (/\/auth\?(?!.*\bprompt=).*\boffline_access\b/.test(request.url)) request.url += '&prompt=consent';
   request.originalUrl = request.url;
   request.url = request.url.slice(prefix.length);
-  // Entra grants `offline_access` without `prompt=consent`; oidc-provider would quietly drop the scope.
-  if (/^\/auth\?(?!.*\bprompt=).*\boffline_access\b/.test(request.url)) request.url += '&prompt=consent';
   callback(request, response);
 });
 

@@ -14,6 +14,7 @@ mod arguments;
 mod bench;
 mod cache;
 mod interrupt;
+mod policy;
 mod process;
 mod report;
 mod runner;

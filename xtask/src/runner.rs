@@ -12,6 +12,7 @@ use pintail_testkit::secrets;
 use crate::arguments::TestOptions;
 use crate::cache::Cache;
 use crate::interrupt;
+use crate::policy::HandOver;
 use crate::process;
 use crate::report::{self, Line, Verdict};
 use crate::servers::{FOREIGN_VARIABLES, Servers};
@@ -112,6 +113,10 @@ impl Runner<'_> {
                 return Outcome::not_run(format!("{need}: {reason}"));
             }
         }
+        let _hand_over = match (suite.name == "scheme").then(HandOver::allow).transpose() {
+            Ok(guard) => guard,
+            Err(reason) => return Outcome::not_run(reason),
+        };
         let result = match suite.kind {
             Kind::Commands(commands) => self.commands(commands),
             Kind::Tests(selection) => self.tests(suite, selection),

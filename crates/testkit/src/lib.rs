@@ -2,8 +2,8 @@
 //!
 //! - [`bench`]: where `cargo xtask test` has started the real servers, read from `PINTAIL_BENCH`.
 //! - [`environment`]: the binary `pintail` in a home of its own, with nothing inherited.
-//! - [`person`]: somebody who signs in, without a browser. `browser` is the same with a real one.
-//! - `scheme` and `keychain`: a desktop that opens custom schemes, a Secret Service that is unlocked.
+//! - [`person`]: somebody who signs in, without a browser. [`browser`] is the same with a real one.
+//! - [`scheme`] and [`keychain`]: a desktop that opens custom schemes, a Secret Service that is unlocked.
 //! - [`raw`]: sign-in and exchange in plain requests, without the code under test.
 //! - [`proxy`]: a network that is slow or breaks.
 //! - [`record`] and [`secrets`]: what was printed, what was secret, and the proof that the two never met.
@@ -12,8 +12,10 @@
 //! Nothing here asserts anything about the product; that is what the tests do.
 
 pub mod bench;
+pub mod browser;
 pub mod environment;
 pub mod http;
+pub mod keychain;
 pub mod markup;
 pub mod output;
 pub mod person;
@@ -21,4 +23,5 @@ pub mod process;
 pub mod proxy;
 pub mod raw;
 pub mod record;
+pub mod scheme;
 pub mod secrets;

@@ -2,6 +2,9 @@
 //!
 //! A module is a suite of `cargo xtask test`; without the bench these tests panic.
 
+mod browser;
 mod hostile;
 mod issuer;
+mod keychain;
+mod scheme;
 mod seaweedfs;
