@@ -7,7 +7,7 @@
 //! - [`raw`]: sign-in and exchange in plain requests, without the code under test.
 //! - [`proxy`]: a network that is slow or breaks.
 //! - [`record`] and [`secrets`]: what was printed, what was secret, and the proof that the two never met.
-//! - `tidy`: the rules of the house as functions.
+//! - [`tidy`]: the rules of the house as functions.
 //!
 //! Nothing here asserts anything about the product; that is what the tests do.
 
@@ -25,3 +25,4 @@ pub mod raw;
 pub mod record;
 pub mod scheme;
 pub mod secrets;
+pub mod tidy;
