@@ -146,7 +146,6 @@ fn median(mut values: Vec<f64>) -> f64 {
 fn timed(mut command: Command, name: &str) -> Result<Account, String> {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let start = Instant::now();
-    #[expect(clippy::zombie_processes, reason = "wait4 below waits for it")]
     let child = command.spawn().map_err(|error| format!("{name}: {error}"))?;
     let id = libc::pid_t::try_from(child.id()).map_err(|error| error.to_string())?;
     let mut status = 0;

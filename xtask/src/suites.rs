@@ -165,11 +165,13 @@ pub(crate) fn programs_behind(need: &'static str) -> &'static [&'static str] {
 impl Suite {
     /// The nextest expression that selects its tests.
     pub(crate) fn expression(&self, selection: Selection) -> String {
-        // An expression with a pattern, because nextest refuses a plain name that no binary has yet.
         let bench = "binary(/^(it|bench)$/)";
         match selection {
             Selection::Module => format!("test(/^{}::/) & {bench}", self.name),
-            Selection::Binary(binary) => format!("binary(/^{binary}$/)"),
+            Selection::Binary(binary) => {
+                // nextest refuses an expression whose binary is not there yet; `bench` always is.
+                format!("(binary(/^({binary}|bench)$/) - binary(bench))")
+            }
             Selection::Unit => {
                 let mut others = Vec::new();
                 for suite in SUITES {
@@ -228,7 +230,7 @@ mod tests {
     fn unit_is_what_no_other_suite_has() {
         let unit = SUITES.iter().find(|suite| suite.name == "unit").expect("unit");
         let expression = unit.expression(Selection::Unit);
-        for part in ["binary(/^aws_clients$/)", "test(/^seaweedfs::/)", "test(/^keychain::/)"] {
+        for part in ["aws_clients", "test(/^seaweedfs::/)", "test(/^keychain::/)"] {
             assert!(expression.starts_with("not (") && expression.contains(part), "{expression}");
         }
     }

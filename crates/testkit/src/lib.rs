@@ -1,6 +1,6 @@
 //! What the tests share: real servers, a person at a browser, recorded runs, and the rules of the house.
 //!
-//! - [`bench`]: where `cargo xtask test` has started the real servers, read from `PINTAIL_BENCH`.
+//! - [`mod@bench`]: where `cargo xtask test` has started the real servers, read from `PINTAIL_BENCH`.
 //! - [`environment`]: the binary `pintail` in a home of its own, with nothing inherited.
 //! - [`person`]: somebody who signs in, without a browser. [`browser`] is the same with a real one.
 //! - [`scheme`] and [`keychain`]: a desktop that opens custom schemes, a Secret Service that is unlocked.
