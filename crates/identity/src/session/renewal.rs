@@ -1,0 +1,333 @@
+//! One renewal for all processes: take the lock, look whether somebody was faster, refresh, store, exchange, store.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use pintail_core::credential::{Credential, Freshness};
+use pintail_core::retry::Retry;
+use pintail_core::secret::Secret;
+
+use super::config::SERVICE;
+use super::error::SessionError;
+use super::lock::{Lease, LockFolder};
+use super::record::{CredentialRecord, RecordError, SignInRecord, StoreError, VERSION};
+use super::source::{Current, Inner};
+use super::status::SignedOut;
+use super::token_source::{FreshTokens, TokenSourceError};
+use crate::sts::session_name::session_name;
+use crate::sts::{
+    ChainRequest, DurationPlan, ExchangeError, ExchangeRequest, ExchangeSeams, Exchanged, chain, exchange,
+};
+
+/// An ID token with less life than this may be over when it reaches STS.
+const ID_TOKEN_RESERVE: SignedDuration = SignedDuration::from_secs(60);
+
+/// An ID token in this process's memory. It is never stored: a refresh token gets another one.
+#[derive(Clone, Debug)]
+pub(super) struct HeldToken {
+    token: Secret,
+    record: SignInRecord,
+}
+
+impl Inner {
+    /// Gives a credential that is fresh: the keychain's if another process renewed it, else a new one.
+    pub(super) async fn renew(&self) -> Result<Arc<Current>, SessionError> {
+        // The common start of a process: a fresh credential is waiting, and no lock is needed to take it.
+        let (stored, current) = self.stored_credential().await?;
+        if let Some(current) = current {
+            return Ok(current);
+        }
+        let renewed = match self.lock().acquire(&*self.context.random).await {
+            Ok(lease) => {
+                let renewed = self.renew_locked(&lease).await;
+                lease.release().await;
+                renewed
+            }
+            Err(error) => Err(SessionError::Lock(error)),
+        };
+        match (renewed, stored) {
+            // Better a credential near its end than none: the issuer may be back before it is over.
+            (Err(error), Some(record))
+                if !matches!(error, SessionError::NotSignedIn)
+                    && self.judge(&record) == Some(Freshness::RenewSoon) =>
+            {
+                tracing::warn!(%error, "the credential could not be renewed and is used until its end");
+                self.remember_failure(Arc::new(error));
+                Ok(self.adopt(&record))
+            }
+            (renewed, _) => renewed,
+        }
+    }
+
+    pub(super) fn lock(&self) -> LockFolder {
+        let name = format!("{}.lock", self.identity.key());
+        LockFolder::new(self.context.lock_folder.join(name), self.options.lock)
+    }
+
+    /// Reads the stored credential, and judges whether it serves.
+    async fn stored_credential(
+        &self,
+    ) -> Result<(Option<CredentialRecord>, Option<Arc<Current>>), SessionError> {
+        let record = match self.records.read::<CredentialRecord>(&self.role.entry(&self.identity)).await {
+            Ok(record) => record,
+            // A credential can be bought anew; only the sign-in is worth an error.
+            Err(StoreError::Record(error)) => {
+                tracing::warn!(%error, "the stored credential is left aside");
+                None
+            }
+            Err(StoreError::Keychain(error)) if error.retry() == Retry::AfterSignIn => {
+                tracing::warn!(%error, "the stored credential is left aside");
+                None
+            }
+            Err(StoreError::Keychain(error)) => return Err(SessionError::Keychain(error)),
+        };
+        let serves = record.as_ref().filter(|record| self.judge(record) == Some(Freshness::Fresh));
+        let current = serves.map(|record| self.adopt(record));
+        Ok((record, current))
+    }
+
+    /// Judges a stored credential; `None` for one that the service refused.
+    fn judge(&self, record: &CredentialRecord) -> Option<Freshness> {
+        let now = self.context.clock.now();
+        let judged = self.rule.judge(&record.credential, Some(record.issued_at), now);
+        (!self.is_refused(&record.credential)).then_some(judged)
+    }
+
+    fn adopt(&self, record: &CredentialRecord) -> Arc<Current> {
+        let current = Arc::new(Current {
+            credential: Arc::new(record.credential.clone()),
+            issued_at: record.issued_at,
+            assumed_role: record.assumed_role.clone(),
+        });
+        self.set_current(Some(Arc::clone(&current)));
+        current
+    }
+
+    async fn renew_locked(&self, lease: &Lease) -> Result<Arc<Current>, SessionError> {
+        let (old, current) = self.stored_credential().await?;
+        if let Some(current) = current {
+            return Ok(current);
+        }
+        let Some(sign_in) = self.sign_in_record().await? else {
+            self.set_held(None);
+            return Err(SessionError::NotSignedIn);
+        };
+        let exchanged = self.exchange_or_refresh(lease, sign_in, old.as_ref()).await?;
+        let record = CredentialRecord {
+            version: VERSION,
+            generation: old.as_ref().map_or(0, |old| old.generation),
+            credential: exchanged.credential,
+            issued_at: exchanged.issued_at,
+            assumed_role: exchanged.assumed_role,
+            learned_duration: exchanged.learned_duration.or_else(|| old.and_then(|old| old.learned_duration)),
+        };
+        self.keep(lease, &self.role.entry(&self.identity), &record).await;
+        Ok(self.adopt(&record))
+    }
+
+    async fn sign_in_record(&self) -> Result<Option<SignInRecord>, SessionError> {
+        self.records.read(&self.identity.sign_in_entry()).await.map_err(session_error)
+    }
+
+    /// Exchanges the ID token at hand, or a new one; and a new one if STS finds the one at hand too old.
+    async fn exchange_or_refresh(
+        &self,
+        lease: &Lease,
+        sign_in: SignInRecord,
+        old: Option<&CredentialRecord>,
+    ) -> Result<Exchanged, SessionError> {
+        let now = self.context.clock.now();
+        let at_hand = self.held().filter(|held| {
+            held.record.facts.expires_at.duration_since(now) > ID_TOKEN_RESERVE
+                // Somebody else may have signed in meanwhile.
+                && held.record.facts.subject == sign_in.facts.subject
+                && held.record.signed_in_at == sign_in.signed_in_at
+        });
+        if let Some(held) = at_hand {
+            match self.exchange(&held, old).await {
+                Err(error) if error.retry() == Retry::AfterRenewal => {
+                    tracing::debug!("STS finds the ID token too old; getting a new one");
+                }
+                result => return result.map_err(SessionError::of_exchange),
+            }
+        }
+        let held = self.refresh(lease, sign_in).await?;
+        self.exchange(&held, old).await.map_err(SessionError::of_exchange)
+    }
+
+    /// Gets a new ID token, and stores the new refresh token before anything is done with it.
+    async fn refresh(&self, lease: &Lease, mut sign_in: SignInRecord) -> Result<HeldToken, SessionError> {
+        let mut asked_again = false;
+        let fresh = loop {
+            let refresh_token = sign_in.refresh_token.clone();
+            let asked = self.context.tokens.fresh_id_token(refresh_token, Some(sign_in.facts.clone())).await;
+            match asked {
+                Ok(fresh) => break fresh,
+                Err(error @ TokenSourceError::SignInAgain { .. }) if !asked_again => {
+                    // Another process may have spent the token before us, after the lock was taken over.
+                    match self.sign_in_record().await? {
+                        Some(newer) if newer.refresh_token != sign_in.refresh_token => sign_in = newer,
+                        _ => return Err(SessionError::of_tokens(error)),
+                    }
+                    asked_again = true;
+                }
+                Err(error) => return Err(SessionError::of_tokens(error)),
+            }
+        };
+        let record = SignInRecord {
+            version: VERSION,
+            generation: sign_in.generation,
+            facts: fresh.facts,
+            person: fresh.session_name_hint.or(sign_in.person),
+            refresh_token: fresh.refresh_token.or(sign_in.refresh_token),
+            signed_in_at: sign_in.signed_in_at,
+        };
+        self.keep(lease, &self.identity.sign_in_entry(), &record).await;
+        let held = HeldToken { token: fresh.id_token, record };
+        self.set_held(Some(held.clone()));
+        Ok(held)
+    }
+
+    /// Stores a record if the lock is still ours. What cannot be stored still serves this process.
+    async fn keep<R: super::record::Record>(
+        &self,
+        lease: &Lease,
+        name: &crate::keychain::EntryName,
+        record: &R,
+    ) {
+        if !lease.still_held().await {
+            tracing::warn!("another process took the renewal over; its result stands");
+            return;
+        }
+        match self.records.write(name, record).await {
+            Ok(()) => {}
+            Err(StoreError::Record(error)) => tracing::warn!(%error, "working from memory"),
+            Err(StoreError::Keychain(error)) => {
+                tracing::warn!(%error, "could not be stored; working from memory");
+            }
+        }
+    }
+
+    async fn exchange(
+        &self,
+        held: &HeldToken,
+        old: Option<&CredentialRecord>,
+    ) -> Result<Exchanged, ExchangeError> {
+        let seams = ExchangeSeams {
+            http: &*self.context.http,
+            clock: &*self.context.clock,
+            random: &*self.context.random,
+        };
+        let record = &held.record;
+        let name =
+            session_name(self.role.session_name.as_ref(), record.person.as_deref(), &record.facts.subject);
+        let learned = old.and_then(|old| old.learned_duration);
+        // The first hop must be allowed to go on: narrowing belongs to the last one.
+        let (first_policy, first_arns, last_policy, last_arns) = match &self.role.next {
+            None => (self.policy.clone(), self.role.scope.policy_arns.clone(), None, vec![]),
+            Some(_) => (None, vec![], self.policy.clone(), self.role.scope.policy_arns.clone()),
+        };
+        let request = ExchangeRequest {
+            endpoint: self.role.endpoint.clone(),
+            role: self.role.role.clone(),
+            session_name: name.clone(),
+            token: held.token.clone(),
+            facts: record.facts.clone(),
+            duration: DurationPlan::new(self.role.duration, learned, self.context.clock.now()),
+            policy: first_policy,
+            policy_arns: first_arns,
+            schedule: self.options.schedule,
+        };
+        let first = exchange(seams, &request).await?;
+        let Some(next) = &self.role.next else { return Ok(first) };
+        let request = ChainRequest {
+            endpoint: self.role.endpoint.clone(),
+            role: next.role.clone(),
+            session_name: name,
+            external_id: next.external_id.clone(),
+            duration: self.role.duration,
+            policy: last_policy,
+            policy_arns: last_arns,
+            schedule: self.options.schedule,
+        };
+        let last = chain(seams, &first.credential, &request).await?;
+        Ok(Exchanged { learned_duration: first.learned_duration, ..last })
+    }
+
+    /// Begins a sign-in: stores it, and removes the credentials of the one before, who may have been another person.
+    pub(super) async fn sign_in(&self, tokens: FreshTokens, now: Timestamp) -> Result<(), SessionError> {
+        let lease = self.lock().acquire(&*self.context.random).await.map_err(SessionError::Lock)?;
+        let record = SignInRecord {
+            version: VERSION,
+            generation: 0,
+            facts: tokens.facts,
+            person: tokens.session_name_hint,
+            refresh_token: tokens.refresh_token,
+            signed_in_at: now,
+        };
+        let name = self.identity.sign_in_entry();
+        let stored = self.records.write(&name, &record).await.map_err(session_error);
+        let stored = match stored {
+            Ok(()) => self.remove_credentials().await.map(|_| ()),
+            Err(error) => Err(error),
+        };
+        lease.release().await;
+        stored?;
+        self.set_current(None);
+        self.set_held(Some(HeldToken { token: tokens.id_token, record }));
+        Ok(())
+    }
+
+    /// Removes the sign-in and everything bought with it.
+    pub(super) async fn sign_out(&self) -> Result<SignedOut, SessionError> {
+        self.set_current(None);
+        self.set_held(None);
+        let lease = self.lock().acquire(&*self.context.random).await.map_err(SessionError::Lock)?;
+        let removed = self.remove_all().await;
+        lease.release().await;
+        removed
+    }
+
+    async fn remove_all(&self) -> Result<SignedOut, SessionError> {
+        let name = self.identity.sign_in_entry();
+        // The sign-in first: without it nobody renews, even if the rest fails.
+        let was_signed_in = !matches!(self.records.0.get(&name).await, Ok(None));
+        self.records.0.delete(&name).await.map_err(SessionError::Keychain)?;
+        let credentials_removed = self.remove_credentials().await?;
+        Ok(SignedOut { was_signed_in, credentials_removed })
+    }
+
+    async fn remove_credentials(&self) -> Result<usize, SessionError> {
+        let beginning = self.identity.credential_accounts();
+        let mut removed = 0;
+        for account in self.records.0.list(SERVICE).await.map_err(SessionError::Keychain)? {
+            if account.starts_with(&beginning) {
+                let name = crate::keychain::EntryName::new(SERVICE, account);
+                self.records.0.delete(&name).await.map_err(SessionError::Keychain)?;
+                removed += 1;
+            }
+        }
+        Ok(removed)
+    }
+
+    pub(super) async fn stored(
+        &self,
+    ) -> Result<Option<(SignInRecord, Option<CredentialRecord>)>, SessionError> {
+        let Some(sign_in) = self.sign_in_record().await? else { return Ok(None) };
+        let (credential, _) = self.stored_credential().await?;
+        Ok(Some((sign_in, credential)))
+    }
+
+    fn is_refused(&self, credential: &Credential) -> bool {
+        self.refused_key().is_some_and(|refused| refused == credential.access_key_id)
+    }
+}
+
+fn session_error(error: StoreError) -> SessionError {
+    match error {
+        StoreError::Keychain(error) => SessionError::Keychain(error),
+        StoreError::Record(error @ (RecordError::Newer { .. } | RecordError::Unreadable)) => {
+            SessionError::Record(error)
+        }
+    }
+}

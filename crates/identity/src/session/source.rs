@@ -1,0 +1,272 @@
+//! The session itself: a fresh credential from memory, and one renewal at a time in this process.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use pintail_core::credential::{Credential, CredentialError, CredentialSource, Freshness, RenewalRule};
+use pintail_core::retry::Retry;
+use pintail_core::seam::BoxFuture;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::config::{RoleConfig, SessionContext, SessionOptions, SignInIdentity};
+use super::error::{SessionError, credential_error};
+use super::record::RecordStore;
+use super::renewal::HeldToken;
+use super::status::{RenewalMeans, SessionStatus, SignedOut};
+use super::token_source::FreshTokens;
+use crate::sts::AssumedRole;
+use crate::sts::facts::masked;
+
+/// How long a failed renewal is not repeated while the old credential still works.
+const PAUSE_WHILE_VALID: Duration = Duration::from_secs(15);
+/// How long everyone who asks is told of the same failure when there is nothing to hand out.
+const PAUSE_WHEN_OVER: Duration = Duration::from_secs(1);
+
+/// A person's session of a role: a source of credentials that renews itself.
+///
+/// Clones are the same session. Tasks that run for long ask again for each request and are handed the newest credential.
+#[derive(Clone)]
+pub struct Session(Arc<Inner>);
+
+pub(super) struct Inner {
+    pub(super) identity: SignInIdentity,
+    pub(super) role: RoleConfig,
+    pub(super) policy: Option<String>,
+    pub(super) options: SessionOptions,
+    pub(super) context: SessionContext,
+    pub(super) records: RecordStore,
+    pub(super) rule: RenewalRule,
+    current: RwLock<Option<Arc<Current>>>,
+    memory: Mutex<Memory>,
+}
+
+/// The credential of the moment.
+#[derive(Debug)]
+pub(super) struct Current {
+    pub(super) credential: Arc<Credential>,
+    pub(super) issued_at: Timestamp,
+    pub(super) assumed_role: Option<AssumedRole>,
+}
+
+type FlightResult = Result<Arc<Current>, Arc<SessionError>>;
+
+#[derive(Default)]
+struct Memory {
+    held: Option<HeldToken>,
+    refused_key: Option<String>,
+    flight: Option<watch::Receiver<Option<FlightResult>>>,
+    failure: Option<(Instant, Arc<SessionError>)>,
+}
+
+impl Session {
+    /// Joins a sign-in and a role. Nothing is read or asked before the first use.
+    ///
+    /// # Errors
+    /// When STS would not take the role's scope.
+    pub fn new(
+        identity: SignInIdentity,
+        role: RoleConfig,
+        options: SessionOptions,
+        context: SessionContext,
+    ) -> Result<Self, SessionError> {
+        let partition = role.final_role().partition();
+        let policy = role.scope.inline_policy(partition).map_err(SessionError::Policy)?;
+        Ok(Self(Arc::new(Inner {
+            identity,
+            role,
+            policy,
+            options,
+            records: RecordStore(Arc::clone(&context.keychain)),
+            rule: RenewalRule::new(context.random.fraction()),
+            context,
+            current: RwLock::default(),
+            memory: Mutex::default(),
+        })))
+    }
+
+    /// Begins a sign-in with tokens just received: stores it and removes what the one before had bought.
+    ///
+    /// # Errors
+    /// When it could not be stored: the sign-in would not outlive this process.
+    pub async fn sign_in(&self, tokens: FreshTokens) -> Result<(), SessionError> {
+        let now = self.0.context.clock.now();
+        self.0.sign_in(tokens, now).await?;
+        let mut memory = self.0.memory();
+        memory.failure = None;
+        memory.refused_key = None;
+        Ok(())
+    }
+
+    /// Signs out: removes the sign-in and every credential bought with it, for all roles.
+    ///
+    /// Other processes stop renewing; a credential that one of them holds works until its end.
+    ///
+    /// # Errors
+    /// When something could not be removed.
+    pub async fn logout(&self) -> Result<SignedOut, SessionError> {
+        self.0.sign_out().await
+    }
+
+    /// Tells what is known of the session without asking anyone. `None` when nobody is signed in.
+    ///
+    /// # Errors
+    /// When the keychain cannot be read.
+    pub async fn status(&self) -> Result<Option<SessionStatus>, SessionError> {
+        let Some((sign_in, stored)) = self.0.stored().await? else { return Ok(None) };
+        let current = self.0.current();
+        let (arn, issued_at, expires_at) = match (&current, &stored) {
+            (Some(current), _) => (
+                current.assumed_role.as_ref().map(|role| role.arn.clone()),
+                Some(current.issued_at),
+                current.credential.expires_at,
+            ),
+            (None, Some(record)) => (
+                record.assumed_role.as_ref().map(|role| role.arn.clone()),
+                Some(record.issued_at),
+                record.credential.expires_at,
+            ),
+            (None, None) => (None, None, None),
+        };
+        Ok(Some(SessionStatus {
+            person: sign_in.person,
+            subject: masked(&sign_in.facts.subject),
+            issuer: sign_in.facts.issuer,
+            signed_in_at: sign_in.signed_in_at,
+            role: self.0.role.final_role().clone(),
+            assumed_role_arn: arn,
+            issued_at,
+            expires_at,
+            renewal: if sign_in.refresh_token.is_some() {
+                RenewalMeans::RefreshToken
+            } else {
+                RenewalMeans::None
+            },
+            kept_in: self.0.context.keychain.kind(),
+        }))
+    }
+
+    /// Gives the credential of the moment, with the session's own error.
+    ///
+    /// # Errors
+    /// When there is none and none can be had.
+    pub async fn current_credential(&self) -> Result<Arc<Credential>, Arc<SessionError>> {
+        let inner = &self.0;
+        let current = inner.current();
+        let now = inner.context.clock.now();
+        let judge =
+            |current: &Arc<Current>| inner.rule.judge(&current.credential, Some(current.issued_at), now);
+        match current.as_ref().map(judge) {
+            Some(Freshness::Fresh) => {}
+            Some(Freshness::RenewSoon) => {
+                if inner.recent_failure(PAUSE_WHILE_VALID).is_none() {
+                    let _ = self.flight();
+                }
+            }
+            Some(Freshness::Expired) | None => {
+                if let Some(failure) = inner.recent_failure(PAUSE_WHEN_OVER) {
+                    return Err(failure);
+                }
+                let mut flight = self.flight();
+                let landed = flight.wait_for(Option::is_some).await.ok().and_then(|result| result.clone());
+                let landed = landed.unwrap_or_else(|| Err(Arc::new(SessionError::Interrupted)));
+                return landed.map(|current| Arc::clone(&current.credential));
+            }
+        }
+        let current = current.expect("judged above");
+        Ok(Arc::clone(&current.credential))
+    }
+
+    /// Joins the renewal under way, or starts one.
+    fn flight(&self) -> watch::Receiver<Option<FlightResult>> {
+        let mut memory = self.0.memory();
+        if let Some(flight) = &memory.flight
+            && flight.borrow().is_none()
+            && flight.has_changed().is_ok()
+        {
+            return flight.clone();
+        }
+        let (land, flight) = watch::channel(None);
+        memory.flight = Some(flight.clone());
+        let inner = Arc::clone(&self.0);
+        // A task of its own: whoever started it may lose interest while others wait.
+        tokio::spawn(async move {
+            let result = inner.renew().await.map_err(Arc::new);
+            if let Err(error) = &result {
+                let retry = error.retry();
+                tracing::warn!(%error, ?retry, "the credential could not be renewed");
+                // A sign-in by another process must be seen at once.
+                if !matches!(retry, Retry::AfterSignIn) || inner.current().is_some() {
+                    inner.remember_failure(Arc::clone(error));
+                }
+            }
+            let _ = land.send(Some(result));
+        });
+        flight
+    }
+}
+
+impl Inner {
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn current(&self) -> Option<Arc<Current>> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_current(&self, current: Option<Arc<Current>>) {
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = current;
+    }
+
+    pub(super) fn held(&self) -> Option<HeldToken> {
+        self.memory().held.clone()
+    }
+
+    pub(super) fn set_held(&self, held: Option<HeldToken>) {
+        self.memory().held = held;
+    }
+
+    pub(super) fn refused_key(&self) -> Option<String> {
+        self.memory().refused_key.clone()
+    }
+
+    pub(super) fn remember_failure(&self, failure: Arc<SessionError>) {
+        self.memory().failure = Some((Instant::now(), failure));
+    }
+
+    fn recent_failure(&self, within: Duration) -> Option<Arc<SessionError>> {
+        let memory = self.memory();
+        let (when, failure) = memory.failure.as_ref()?;
+        (when.elapsed() < within).then(|| Arc::clone(failure))
+    }
+}
+
+impl CredentialSource for Session {
+    fn credential(&self) -> BoxFuture<'_, Result<Option<Arc<Credential>>, CredentialError>> {
+        Box::pin(async { self.current_credential().await.map(Some).map_err(credential_error) })
+    }
+
+    fn refused(&self, credential: &Credential) {
+        let mut current = self.0.current.write().unwrap_or_else(PoisonError::into_inner);
+        if current
+            .as_ref()
+            .is_some_and(|current| current.credential.access_key_id == credential.access_key_id)
+        {
+            *current = None;
+            drop(current);
+            self.0.memory().refused_key = Some(credential.access_key_id.clone());
+        }
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("issuer", &self.0.identity.issuer)
+            .field("role", &self.0.role.final_role())
+            .finish_non_exhaustive()
+    }
+}

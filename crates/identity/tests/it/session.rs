@@ -1,0 +1,324 @@
+//! A session in one process: fast when fresh, one renewal when not, and every way a renewal can fail.
+
+use std::error::Error;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use pintail_core::credential::CredentialSource;
+use pintail_core::retry::Retry;
+use pintail_identity::keychain::{FileKeychain, Keychain, KeychainProblem, MemoryKeychain};
+use pintail_identity::session::{NextRole, RenewalMeans, RoleConfig, Session, SessionError, SignedOut};
+use pintail_identity::sts::{Access, SessionScope};
+
+use super::fakes::{Issuer, Machine, SECRET_MARKS, error_xml, role, tokens};
+
+fn memory(_: &Path) -> Arc<dyn Keychain> {
+    Arc::new(MemoryKeychain::default())
+}
+
+fn file(folder: &Path) -> Arc<dyn Keychain> {
+    Arc::new(FileKeychain::new(folder.join("data"), folder.join("state")))
+}
+
+async fn key(session: &Session) -> String {
+    session.credential().await.unwrap().unwrap().access_key_id.clone()
+}
+
+/// Waits for the renewal in the background.
+async fn settle() {
+    for _ in 0..50 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fresh_credential_is_handed_out_without_asking_anyone() {
+    let machine = Machine::new(memory);
+    let session = machine.signed_in().await;
+    for _ in 0..1000 {
+        assert_eq!(key(&session).await, "ASIA0001");
+    }
+    assert_eq!(machine.asked(), (1, 0), "the sign-in's own ID token is exchanged, once");
+    // A new process finds it, without an issuer and without STS.
+    assert_eq!(key(&machine.session(role())).await, "ASIA0001");
+    assert_eq!(machine.asked(), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_tasks_share_one_exchange() {
+    let machine = Machine::new(memory);
+    let session = machine.signed_in().await;
+    *machine.sts.delay.lock().unwrap() = Duration::from_secs(2);
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..100 {
+        let session = session.clone();
+        tasks.spawn(async move { key(&session).await });
+    }
+    while let Some(key) = tasks.join_next().await {
+        assert_eq!(key.unwrap(), "ASIA0001");
+    }
+    assert_eq!(machine.asked(), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn near_the_end_the_old_one_is_handed_out_while_the_new_one_is_fetched() {
+    let machine = Machine::new(memory);
+    let session = machine.signed_in().await;
+    assert_eq!(key(&session).await, "ASIA0001");
+    machine.minutes_pass(50);
+    *machine.sts.delay.lock().unwrap() = Duration::from_secs(1);
+    for _ in 0..10 {
+        assert_eq!(key(&session).await, "ASIA0001", "still good, and nobody waits");
+    }
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(key(&session).await, "ASIA0002", "running work is handed the new one when it asks again");
+    // The ID token still had ten minutes: no refresh was needed.
+    assert_eq!(machine.asked(), (2, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn twenty_processes_refresh_once_and_exchange_once() {
+    let machine = Machine::new(memory);
+    key(&machine.signed_in().await).await;
+    machine.minutes_pass(120);
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        let session = machine.session(role());
+        tasks.spawn(async move { key(&session).await });
+    }
+    while let Some(key) = tasks.join_next().await {
+        assert_eq!(key.unwrap(), "ASIA0002");
+    }
+    assert_eq!(machine.asked(), (2, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_rotated_refresh_token_is_used_next() {
+    let machine = Machine::new(memory);
+    machine.signed_in().await;
+    for round in 1..5 {
+        machine.minutes_pass(120);
+        key(&machine.session(role())).await;
+        assert_eq!(machine.asked(), (round, round), "the issuer refuses every token but the newest");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_credential_is_replaced_and_only_that_one() {
+    let machine = Machine::new(memory);
+    let session = machine.signed_in().await;
+    let first = session.credential().await.unwrap().unwrap();
+    session.refused(&first);
+    let second = session.credential().await.unwrap().unwrap();
+    assert_eq!(second.access_key_id, "ASIA0002");
+    // Late news of the first one changes nothing.
+    session.refused(&first);
+    assert_eq!(key(&session).await, "ASIA0002");
+    assert_eq!(machine.asked(), (2, 0));
+    // Another process had the first one too and finds the second in the keychain.
+    let other = machine.session(role());
+    assert_eq!(key(&other).await, "ASIA0002");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_id_token_that_sts_finds_too_old_is_refreshed_once() {
+    let machine = Machine::new(memory);
+    let session = machine.signed_in().await;
+    machine.sts.errors.lock().unwrap().push_back((400, error_xml("ExpiredTokenException", "Token expired")));
+    assert_eq!(key(&session).await, "ASIA0002");
+    assert_eq!(machine.asked(), (2, 1));
+    let forms = machine.sts.forms.lock().unwrap();
+    assert_eq!(forms[1]["WebIdentityToken"], "IdToken-hunter2-101");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_issuer_that_is_away_costs_nothing_while_the_credential_lives() {
+    let machine = Machine::new(memory);
+    let session = machine.signed_in().await;
+    key(&session).await;
+    machine.minutes_pass(59);
+    *machine.issuer.issuer.lock().unwrap() = Issuer::Unreachable;
+    for _ in 0..100 {
+        assert_eq!(key(&session).await, "ASIA0001");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let (_, tried) = machine.asked();
+    assert!((1..=2).contains(&tried), "no storm while it is away: {tried}");
+    // A new process can use it as well.
+    assert_eq!(key(&machine.session(role())).await, "ASIA0001");
+    machine.minutes_pass(60);
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    let error = session.credential().await.unwrap_err();
+    assert_eq!(error.retry, Retry::Backoff);
+    *machine.issuer.issuer.lock().unwrap() = Issuer::Works;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(key(&session).await, "ASIA0002");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_only_a_sign_in_mends_says_so_and_is_mended_by_it() {
+    let machine = Machine::new(memory);
+    let nobody = machine.session(role());
+    let error = nobody.current_credential().await.unwrap_err();
+    assert!(matches!(*error, SessionError::NotSignedIn), "{error:?}");
+    assert_eq!(error.retry(), Retry::AfterSignIn);
+
+    let session = machine.signed_in().await;
+    machine.minutes_pass(120);
+    *machine.issuer.issuer.lock().unwrap() = Issuer::Revoked;
+    let error = session.current_credential().await.unwrap_err();
+    assert!(matches!(*error, SessionError::SignInAgain { .. }), "{error:?}");
+    let error = nobody.credential().await.unwrap_err();
+    assert_eq!(error.retry, Retry::AfterSignIn);
+    // Another process signs in: the next question finds it.
+    machine.session(role()).sign_in(tokens(&*machine.clock, 2)).await.unwrap();
+    *machine.issuer.issuer.lock().unwrap() = Issuer::Works;
+    *machine.issuer.valid.lock().unwrap() = "Refresh-hunter2-2".into();
+    key(&nobody).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_the_issuer_took_back_asks_for_a_sign_in() {
+    let machine = Machine::new(memory);
+    let session = machine.signed_in().await;
+    machine.sts.errors.lock().unwrap().push_back((403, error_xml("IDPRejectedClaim", "")));
+    let error = session.current_credential().await.unwrap_err();
+    assert!(matches!(*error, SessionError::SignInAgain { .. }), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_role_allows_is_remembered_across_processes() {
+    let machine = Machine::new(memory);
+    machine.signed_in().await;
+    *machine.sts.longest.lock().unwrap() = 7200;
+    let long = RoleConfig { duration: Duration::from_secs(43_200), ..role() };
+    key(&machine.session(long.clone())).await;
+    let asked = |machine: &Machine| -> Vec<String> {
+        machine.sts.forms.lock().unwrap().drain(..).map(|form| form["DurationSeconds"].clone()).collect()
+    };
+    assert_eq!(asked(&machine), ["43200", "21600", "10800", "5400"]);
+    machine.minutes_pass(85);
+    key(&machine.session(long.clone())).await;
+    assert_eq!(asked(&machine), ["5400"]);
+    machine.minutes_pass(8 * 24 * 60);
+    key(&machine.session(long)).await;
+    assert_eq!(asked(&machine).len(), 4, "after a week the role may allow more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn narrowed_sessions_do_not_mix_with_wide_ones() {
+    let machine = Machine::new(memory);
+    assert_eq!(key(&machine.signed_in().await).await, "ASIA0001");
+    let scope = SessionScope { access: Access::ReadOnly, ..SessionScope::default() };
+    let narrow = machine.session(RoleConfig { scope, ..role() });
+    assert_eq!(key(&narrow).await, "ASIA0002");
+    assert!(machine.sts.forms.lock().unwrap()[1]["Policy"].contains("s3:Get*"));
+    assert_eq!(key(&machine.session(role())).await, "ASIA0001");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_role_is_reached_through_the_first_and_carries_the_policy() {
+    let machine = Machine::new(memory);
+    machine.signed_in().await;
+    let next = NextRole {
+        role: "arn:aws:iam::210987654321:role/Data".parse().unwrap(),
+        external_id: Some("ext".into()),
+    };
+    let scope = SessionScope { access: Access::ReadOnly, ..SessionScope::default() };
+    let session = machine.session(RoleConfig { next: Some(next), scope, ..role() });
+    assert_eq!(key(&session).await, "ASIA0002");
+    let forms = machine.sts.forms.lock().unwrap();
+    assert!(!forms[0].contains_key("Policy"), "the first hop must be allowed to go on");
+    assert_eq!(forms[1]["Action"], "AssumeRole");
+    assert_eq!((forms[1]["ExternalId"].as_str(), forms[1]["DurationSeconds"].as_str()), ("ext", "3600"));
+    assert!(forms[1].contains_key("Policy"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_am_i_and_sign_out() {
+    let machine = Machine::new(memory);
+    let session = machine.signed_in().await;
+    key(&session).await;
+    let status = machine.session(role()).status().await.unwrap().unwrap();
+    assert_eq!(status.person.as_deref(), Some("alice@contoso.com"));
+    assert_eq!(status.subject, "…lice");
+    assert_eq!(status.assumed_role_arn.as_deref(), Some("arn:aws:sts::123456789012:assumed-role/R/alice"));
+    assert_eq!(status.expires_at.unwrap() - status.issued_at.unwrap(), SignedDuration::from_hours(1));
+    assert_eq!(status.renewal, RenewalMeans::RefreshToken);
+
+    let running = machine.session(role());
+    key(&running).await;
+    let out = session.logout().await.unwrap();
+    assert_eq!(out, SignedOut { was_signed_in: true, credentials_removed: 1 });
+    assert_eq!(machine.keychain.list("pintail").await.unwrap(), [""; 0]);
+    assert_eq!(session.status().await.unwrap(), None);
+    assert!(matches!(*session.current_credential().await.unwrap_err(), SessionError::NotSignedIn));
+    // Work that runs elsewhere goes on to the end of its credential and does not bring the sign-in back.
+    assert_eq!(key(&running).await, "ASIA0001");
+    machine.minutes_pass(61);
+    assert!(matches!(*running.current_credential().await.unwrap_err(), SessionError::NotSignedIn));
+    assert_eq!(machine.keychain.list("pintail").await.unwrap(), [""; 0]);
+    let again = session.logout().await.unwrap();
+    assert_eq!(again, SignedOut { was_signed_in: false, credentials_removed: 0 });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_keychain_that_fails_is_said_and_its_recovery_is_noticed() {
+    let keychain = Arc::new(MemoryKeychain::default());
+    let shared = Arc::clone(&keychain);
+    let machine = Machine::new(move |_| shared);
+    let session = machine.signed_in().await;
+    keychain.set_trouble(Some(KeychainProblem::Failed));
+    let error = session.current_credential().await.unwrap_err();
+    assert!(matches!(*error, SessionError::Keychain(_)), "{error:?}");
+    keychain.set_trouble(None);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    key(&session).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_renewal_whose_asker_went_away_still_lands() {
+    let machine = Machine::new(memory);
+    let session = machine.signed_in().await;
+    *machine.sts.delay.lock().unwrap() = Duration::from_secs(1);
+    let impatient = tokio::time::timeout(Duration::from_millis(200), session.credential()).await;
+    assert!(impatient.is_err());
+    assert_eq!(key(&session).await, "ASIA0001");
+    assert_eq!(machine.asked(), (1, 0));
+}
+
+#[tokio::test]
+async fn no_secret_is_found_where_it_does_not_belong() {
+    let machine = Machine::new(file);
+    let session = machine.signed_in().await;
+    key(&session).await;
+    machine.clock.advance(SignedDuration::from_hours(2));
+    machine.sts.errors.lock().unwrap().push_back((403, error_xml("AccessDenied", "Not authorized")));
+    let error = session.credential().await.unwrap_err();
+    let mut shown = format!("{session:?} {error:?} {:?}", machine.session(role()).status().await);
+    let mut cause: Option<&dyn Error> = Some(&error);
+    while let Some(error) = cause {
+        shown.push_str(&format!("{error} {error:?}"));
+        cause = error.source();
+    }
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    key(&session).await;
+    settle().await;
+    let mut files = vec![machine.folder.path().to_path_buf()];
+    let mut seen = 0;
+    while let Some(path) = files.pop() {
+        if path.is_dir() {
+            files.extend(fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+        } else {
+            seen += 1;
+            shown.push_str(&String::from_utf8_lossy(&fs::read(path).unwrap()));
+        }
+    }
+    assert!(seen >= 4, "sign-in, credential, key and lock: {seen}");
+    for mark in SECRET_MARKS.iter().chain(&["hunter2", "pairwise-subject"]) {
+        assert!(!shown.contains(mark), "{mark} is to be seen");
+    }
+}
