@@ -94,7 +94,7 @@ impl Claims {
         }
         Ok(Self {
             issuer: reader.required("iss", Reader::text)?.to_owned(),
-            subject: Personal::new(subject, SUBJECT_CHARS_MAX),
+            subject: Personal::cut(subject, SUBJECT_CHARS_MAX),
             audiences: reader.audiences()?,
             authorized_party: reader.text("azp")?.map(str::to_owned),
             expires_at: reader.required("exp", Reader::time)?,
@@ -211,11 +211,11 @@ impl<'a> Reader<'a> {
     }
 
     fn personal(&self, claim: &str) -> Option<Personal> {
-        self.0.get(claim)?.as_str().map(|text| Personal::new(text, WORD_CHARS_MAX))
+        self.0.get(claim)?.as_str().map(|text| Personal::new(text))
     }
 
     fn lenient(&self, claim: &str) -> Option<String> {
-        self.personal(claim).map(|text| text.expose().to_owned())
+        self.0.get(claim)?.as_str().map(|text| printable(text, WORD_CHARS_MAX))
     }
 
     fn list(&self, claim: &str) -> Vec<String> {

@@ -2,13 +2,15 @@
 
 use std::sync::OnceLock;
 
+use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{self, EcdsaKeyPair, KeyPair, RsaKeyPair};
 use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
+use super::discovery::Metadata;
 use super::jwks::Algorithm;
 
 pub(super) const GUID: &str = "5affffff-0000-4000-8000-00000000000a";
@@ -80,6 +82,13 @@ impl TestKey {
         }
     }
 
+    /// The private half as PEM, RSA only.
+    pub(super) fn pem(&self) -> String {
+        let Pair::Rsa(pair) = &self.pair else { panic!("only RSA keys are written as PEM") };
+        let der = pair.as_der().unwrap();
+        format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(der.as_ref()))
+    }
+
     /// Signs with the key's first algorithm, its `kid` in the header.
     pub(super) fn token(&self, claims: &Value) -> String {
         let algorithm = match &self.pair {
@@ -131,3 +140,22 @@ pub(super) fn entra_claims() -> Value {
 
 /// Noon of 23 November 2026, when [`entra_claims`] were issued.
 pub(super) const NOON: &str = "2026-11-23T12:00:00Z";
+
+/// Entra's discovery document for the test tenant.
+pub(super) fn discovery_document() -> String {
+    let base = ISSUER.strip_suffix("/v2.0").unwrap();
+    json!({
+        "issuer": ISSUER,
+        "authorization_endpoint": format!("{base}/oauth2/v2.0/authorize"),
+        "token_endpoint": format!("{base}/oauth2/v2.0/token"),
+        "device_authorization_endpoint": format!("{base}/oauth2/v2.0/devicecode"),
+        "end_session_endpoint": format!("{base}/oauth2/v2.0/logout"),
+        "jwks_uri": format!("{base}/discovery/v2.0/keys"),
+    })
+    .to_string()
+}
+
+/// [`discovery_document`], read.
+pub(super) fn metadata() -> Metadata {
+    Metadata::parse(&ISSUER.parse().unwrap(), discovery_document().as_bytes()).unwrap()
+}

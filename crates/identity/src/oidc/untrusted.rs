@@ -36,8 +36,13 @@ fn harmful(c: char) -> bool {
 pub struct Personal(String);
 
 impl Personal {
+    /// Takes in a name, address or hint, escaped and cut to 2000 characters: Entra's opaque hints have hundreds.
+    pub fn new(text: &str) -> Self {
+        Self::cut(text, 2000)
+    }
+
     /// Takes in a text of others, escaped and cut to `chars_max` characters.
-    pub(super) fn new(text: &str, chars_max: usize) -> Self {
+    pub(super) fn cut(text: &str, chars_max: usize) -> Self {
         Self(printable(text, chars_max))
     }
 
@@ -74,7 +79,7 @@ mod tests {
 
     #[test]
     fn what_names_a_person_is_not_in_debug() {
-        let name = Personal::new("Ada\u{1b} Lovelace", 100);
+        let name = Personal::new("Ada\u{1b} Lovelace");
         assert_eq!(format!("{name:?}"), "Personal(…)");
         assert_eq!(name.expose(), "Ada\\u{1b} Lovelace");
     }
