@@ -11,6 +11,7 @@ mod end_session;
 mod jwks;
 mod oauth_error;
 mod pkce;
+mod redirect;
 #[cfg(test)]
 mod testing;
 mod token;
@@ -28,6 +29,7 @@ pub use end_session::*;
 pub use jwks::*;
 pub use oauth_error::*;
 pub use pkce::*;
+pub use redirect::*;
 pub use token::*;
 pub use token_check::*;
 pub use untrusted::Personal;
