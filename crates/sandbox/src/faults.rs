@@ -1,0 +1,210 @@
+//! Scripted trouble. A [`Fault`] waits for the n-th call of an operation and then breaks it in one way;
+//! every operation of every service passes through here, so none can be forgotten.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use crate::locked;
+
+/// The services of the sandbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Service {
+    /// The identity provider: `discovery`, `keys`, `authorize`, `login`, `consent`, `token`, `devicecode`, `deviceauth`, `logout`.
+    Issuer,
+    /// Microsoft Graph: `me`, `organization`.
+    Graph,
+    /// IAM, by AWS's action names.
+    Iam,
+    /// STS, by AWS's action names.
+    Sts,
+    /// S3, by AWS's operation names.
+    S3,
+}
+
+impl Service {
+    /// Returns the lower-case name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Service::Issuer => "issuer",
+            Service::Graph => "graph",
+            Service::Iam => "iam",
+            Service::Sts => "sts",
+            Service::S3 => "s3",
+        }
+    }
+}
+
+/// What goes wrong.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Effect {
+    /// The request is not performed; the service answers with this error in its own format.
+    Status {
+        /// The HTTP status.
+        status: u16,
+        /// The error code (`SlowDown`, `invalid_grant`, …).
+        code: String,
+        /// The message beside it.
+        message: String,
+        /// The `Retry-After` header in seconds.
+        retry_after_s: Option<u32>,
+    },
+    /// The request is not performed and the connection ends without an answer.
+    DropRequest,
+    /// The request is performed and the connection ends without an answer.
+    DropAnswer,
+    /// The answer's body ends after so many bytes, and with it the connection; the promised length stays.
+    CutBody(u64),
+    /// The answer comes after this delay. Stopping the sandbox or hanging up ends the wait.
+    Delay(Duration),
+    /// The byte at this offset of the answer's body is inverted; headers and checksums stay as they were.
+    FlipByte(u64),
+    /// The byte at this offset of the request's body is inverted before the service reads it.
+    FlipRequestByte(u64),
+    /// The whole answer body is replaced, with its length; status and other headers stay.
+    ReplaceBody(Bytes),
+    /// The service lives this many seconds in the future (or past) for this call: its checks and its `Date`.
+    SkewClock(i64),
+    /// Every temporary credential expires before the call is looked at.
+    ExpireSessions,
+    /// Every temporary credential is forgotten before the call is looked at, as if it had never existed.
+    ForgetSessions,
+}
+
+impl Effect {
+    /// Returns AWS's answer to too many requests.
+    pub fn slow_down() -> Effect {
+        Effect::Status {
+            status: 503,
+            code: "SlowDown".into(),
+            message: "Please reduce your request rate.".into(),
+            retry_after_s: None,
+        }
+    }
+
+    /// Returns an answer with this status and code.
+    pub fn status(status: u16, code: &str, message: &str) -> Effect {
+        Effect::Status { status, code: code.into(), message: message.into(), retry_after_s: None }
+    }
+}
+
+/// One scripted fault: where, when, how often, what.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    service: Service,
+    operation: String,
+    path_part: Option<String>,
+    skip: u32,
+    times: u32,
+    effect: Effect,
+}
+
+impl Fault {
+    /// Returns a fault for the next call of `operation` (`*` for any) on `service`.
+    pub fn new(service: Service, operation: &str, effect: Effect) -> Fault {
+        Fault { service, operation: operation.into(), path_part: None, skip: 0, times: 1, effect }
+    }
+
+    /// Waits for the n-th matching call, counted from 1.
+    pub fn nth(self, n: u32) -> Fault {
+        Fault { skip: n.saturating_sub(1), ..self }
+    }
+
+    /// Strikes this many matching calls in a row.
+    pub fn times(self, times: u32) -> Fault {
+        Fault { times, ..self }
+    }
+
+    /// Strikes every matching call until [`Faults::clear`].
+    pub fn always(self) -> Fault {
+        self.times(u32::MAX)
+    }
+
+    /// Matches only requests whose path contains `part`.
+    pub fn path_containing(self, part: &str) -> Fault {
+        Fault { path_part: Some(part.into()), ..self }
+    }
+
+    fn matches(&self, service: Service, operation: &str, path: &str) -> bool {
+        self.service == service
+            && (self.operation == "*" || self.operation == operation)
+            && self.path_part.as_deref().is_none_or(|part| path.contains(part))
+    }
+}
+
+/// The script of faults of one sandbox.
+#[derive(Debug, Default)]
+pub struct Faults {
+    script: Mutex<Script>,
+}
+
+#[derive(Debug, Default)]
+struct Script {
+    pending: Vec<Fault>,
+    fired: usize,
+}
+
+impl Faults {
+    /// Adds a fault to the script.
+    pub fn add(&self, fault: Fault) {
+        locked(&self.script).pending.push(fault);
+    }
+
+    /// Removes all faults that have not run out.
+    pub fn clear(&self) {
+        locked(&self.script).pending.clear();
+    }
+
+    /// Returns how many calls were struck so far.
+    pub fn fired(&self) -> usize {
+        locked(&self.script).fired
+    }
+
+    /// Returns what shall go wrong with this call, in the order the faults were added.
+    pub(crate) fn strike(&self, service: Service, operation: &str, path: &str) -> Vec<Effect> {
+        let mut script = locked(&self.script);
+        let mut effects = Vec::new();
+        for fault in script.pending.iter_mut().filter(|fault| fault.matches(service, operation, path)) {
+            if fault.skip > 0 {
+                fault.skip -= 1;
+            } else {
+                fault.times = fault.times.saturating_sub(u32::from(fault.times != u32::MAX));
+                effects.push(fault.effect.clone());
+            }
+        }
+        script.pending.retain(|fault| fault.times > 0);
+        script.fired += usize::from(!effects.is_empty());
+        effects
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_waits_for_its_call_and_runs_out() {
+        let faults = Faults::default();
+        faults.add(Fault::new(Service::S3, "GetObject", Effect::DropRequest).nth(2).times(2));
+        let struck: Vec<bool> =
+            (0..5).map(|_| !faults.strike(Service::S3, "GetObject", "/b/k").is_empty()).collect();
+        assert_eq!(struck, [false, true, true, false, false]);
+        assert_eq!(faults.fired(), 2);
+    }
+
+    #[test]
+    fn a_fault_minds_service_operation_and_path() {
+        let faults = Faults::default();
+        faults.add(Fault::new(Service::Sts, "*", Effect::DropRequest).path_containing("/x").always());
+        assert!(faults.strike(Service::S3, "GetObject", "/x").is_empty());
+        assert!(faults.strike(Service::Sts, "AssumeRole", "/").is_empty());
+        assert_eq!(faults.strike(Service::Sts, "AssumeRole", "/x").len(), 1);
+        assert_eq!(faults.strike(Service::Sts, "GetCallerIdentity", "/x").len(), 1);
+        faults.clear();
+        assert!(faults.strike(Service::Sts, "AssumeRole", "/x").is_empty());
+    }
+}

@@ -1,0 +1,112 @@
+//! IAM: identity providers, roles and policies, with their limits.
+
+mod policies;
+mod providers;
+mod roles;
+
+use crate::faults::Service;
+use crate::locked;
+use crate::params::Params;
+use crate::query::{Refused, authenticate, authorize};
+use crate::server::Inbound;
+use crate::world::Core;
+
+/// Performs one action and gives the XML inside its response element.
+pub(crate) fn call(core: &Core, inbound: &Inbound, action: &str, params: &Params) -> Result<String, Refused> {
+    let principal = authenticate(core, inbound, Service::Iam)?;
+    let resource =
+        match (params.get("OpenIDConnectProviderArn"), params.get("RoleName"), params.get("PolicyArn")) {
+            (Some(arn), _, _) => arn.to_owned(),
+            (_, Some(name), _) => format!("arn:aws:iam::{}:role/{name}", locked(&core.account).id),
+            (_, _, Some(arn)) => arn.to_owned(),
+            _ => "*".to_owned(),
+        };
+    authorize(core, inbound, &principal, &format!("iam:{action}"), &resource)?;
+    let account = &mut *locked(&core.account);
+    let now = inbound.now;
+    match action {
+        "CreateOpenIDConnectProvider" => providers::create(account, params, now),
+        "GetOpenIDConnectProvider" => providers::get(account, params),
+        "ListOpenIDConnectProviders" => providers::list(account),
+        "AddClientIDToOpenIDConnectProvider" => providers::add_client_id(account, params),
+        "RemoveClientIDFromOpenIDConnectProvider" => providers::remove_client_id(account, params),
+        "DeleteOpenIDConnectProvider" => providers::delete(account, params),
+        "CreateRole" => roles::create(account, params, now, &core.ids),
+        "GetRole" => roles::get(account, params),
+        "ListRoles" => roles::list(account, params),
+        "UpdateRole" => roles::update(account, params),
+        "UpdateAssumeRolePolicy" => roles::update_trust(account, params),
+        "DeleteRole" => roles::delete(account, params),
+        "PutRolePolicy" => policies::put_inline(account, params),
+        "GetRolePolicy" => policies::get_inline(account, params),
+        "ListRolePolicies" => policies::list_inline(account, params),
+        "DeleteRolePolicy" => policies::delete_inline(account, params),
+        "CreatePolicy" => policies::create(account, params, now, &core.ids),
+        "DeletePolicy" => policies::delete(account, params),
+        "AttachRolePolicy" => policies::attach(account, params),
+        "DetachRolePolicy" => policies::detach(account, params),
+        "ListAttachedRolePolicies" => policies::list_attached(account, params),
+        other => Err(Refused::new(
+            400,
+            "InvalidAction",
+            format!("Could not find operation {other} for version 2010-05-08"),
+        )),
+    }
+}
+
+/// A required text of at most so many characters.
+fn required<'a>(params: &'a Params, name: &str, longest: usize) -> Result<&'a str, Refused> {
+    let mut field = name.to_owned();
+    field[..1].make_ascii_lowercase();
+    let value = params.raw(name).ok_or_else(|| Refused::constraint(&field, None, "not be null"))?;
+    if value.is_empty() {
+        return Err(Refused::constraint(&field, Some(value), "have length greater than or equal to 1"));
+    }
+    if value.chars().count() > longest {
+        return Err(Refused::constraint(
+            &field,
+            Some("..."),
+            &format!("have length less than or equal to {longest}"),
+        ));
+    }
+    Ok(value)
+}
+
+/// A name in IAM's alphabet.
+fn named<'a>(params: &'a Params, name: &str, longest: usize) -> Result<&'a str, Refused> {
+    let value = required(params, name, longest)?;
+    if value.chars().all(|c| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c)) {
+        return Ok(value);
+    }
+    Err(Refused::validation(format!(
+        "The specified value for {} is invalid. It must contain only alphanumeric characters and/or the following: +=,.@_-",
+        {
+            let mut field = name.to_owned();
+            field[..1].make_ascii_lowercase();
+            field
+        }
+    )))
+}
+
+fn tags(params: &Params) -> Vec<(String, String)> {
+    let keys = params.members("Tags", ".Key");
+    let values = params.members("Tags", ".Value");
+    keys.into_iter().zip(values).map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+}
+
+fn tags_xml(tags: &[(String, String)]) -> String {
+    use crate::query::element;
+    let members: String = tags
+        .iter()
+        .map(|(key, value)| format!("<member>{}{}</member>", element("Key", key), element("Value", value)))
+        .collect();
+    if members.is_empty() { String::new() } else { format!("<Tags>{members}</Tags>") }
+}
+
+fn no_such_entity(what: &str) -> Refused {
+    Refused::new(404, "NoSuchEntity", what)
+}
+
+fn limit_exceeded(what: &str) -> Refused {
+    Refused::new(409, "LimitExceeded", what)
+}

@@ -1,0 +1,8 @@
+//! IAM policies: documents as written, conditions, and the decision over one request.
+
+mod conditions;
+mod document;
+mod evaluate;
+
+pub(crate) use document::{Document, Malformed};
+pub(crate) use evaluate::{Asker, Decision, Request, decide};

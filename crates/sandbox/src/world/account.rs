@@ -1,0 +1,181 @@
+//! The AWS account: identity providers, roles and their documents, and the credentials that exist.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+/// The static key of the account's administrator.
+#[derive(Clone)]
+pub struct AdminKey {
+    /// The access key ID.
+    pub access_key_id: String,
+    /// The secret access key.
+    pub secret_access_key: String,
+}
+
+impl std::fmt::Debug for AdminKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AdminKey").field("access_key_id", &self.access_key_id).finish_non_exhaustive()
+    }
+}
+
+/// An OpenID Connect provider of the account.
+#[derive(Clone, Debug)]
+pub(crate) struct Provider {
+    /// The issuer's URL with its scheme.
+    pub(crate) url: String,
+    pub(crate) client_ids: Vec<String>,
+    pub(crate) thumbprints: Vec<String>,
+    pub(crate) tags: Vec<(String, String)>,
+    pub(crate) created: Timestamp,
+}
+
+impl Provider {
+    /// The URL without its scheme: the tail of the ARN and the prefix of condition keys.
+    pub(crate) fn name(&self) -> &str {
+        provider_name(&self.url)
+    }
+}
+
+/// Cuts the scheme off an issuer URL.
+pub(crate) fn provider_name(url: &str) -> &str {
+    url.split_once("://").map_or(url, |(_, rest)| rest)
+}
+
+/// A role and its documents.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Role {
+    /// The role's name.
+    pub name: String,
+    /// The path, `/` at least.
+    pub path: String,
+    /// The stable ID, `AROA…`.
+    pub id: String,
+    /// The ARN.
+    pub arn: String,
+    /// The description.
+    pub description: Option<String>,
+    /// The trust policy as written.
+    pub trust_policy: String,
+    /// Inline permission policies by name.
+    pub inline_policies: BTreeMap<String, String>,
+    /// ARNs of attached managed policies.
+    pub attached_policies: BTreeSet<String>,
+    /// The longest session in seconds.
+    pub max_session_s: u32,
+    /// Tags in the order they were given.
+    pub tags: Vec<(String, String)>,
+    /// When it was made.
+    pub created: Timestamp,
+}
+
+/// A managed policy of the account.
+#[derive(Clone, Debug)]
+pub(crate) struct ManagedPolicy {
+    pub(crate) name: String,
+    pub(crate) id: String,
+    pub(crate) path: String,
+    pub(crate) document: String,
+    pub(crate) description: Option<String>,
+    pub(crate) created: Timestamp,
+}
+
+/// A temporary credential and what it stands for.
+#[derive(Clone)]
+pub(crate) struct Session {
+    pub(crate) secret_access_key: String,
+    pub(crate) session_token: String,
+    pub(crate) expires: Timestamp,
+    pub(crate) role_arn: String,
+    pub(crate) role_name: String,
+    /// `AROA…:session-name`.
+    pub(crate) user_id: String,
+    /// `arn:aws:sts::…:assumed-role/ROLE/session-name`.
+    pub(crate) arn: String,
+    /// Policies given with the call: each must allow too.
+    pub(crate) session_policies: Vec<String>,
+    /// Condition keys that the session keeps: the provider's `aud`, `sub`, `amr`, principal tags.
+    pub(crate) context: BTreeMap<String, Vec<String>>,
+    pub(crate) source_identity: Option<String>,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session")
+            .field("arn", &self.arn)
+            .field("expires", &self.expires)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Who signed a request.
+#[derive(Clone, Debug)]
+pub(crate) enum Principal {
+    /// The account's administrator: may do everything.
+    Admin,
+    Session(Arc<Session>),
+}
+
+/// The account.
+#[derive(Debug)]
+pub(crate) struct Account {
+    pub(crate) id: String,
+    pub(crate) admin: AdminKey,
+    /// By ARN.
+    pub(crate) providers: BTreeMap<String, Provider>,
+    /// By name.
+    pub(crate) roles: BTreeMap<String, Role>,
+    /// By ARN.
+    pub(crate) policies: BTreeMap<String, ManagedPolicy>,
+    /// By access key ID.
+    pub(crate) sessions: HashMap<String, Arc<Session>>,
+    pub(crate) disabled_regions: BTreeSet<String>,
+}
+
+impl Account {
+    /// Finds the owner and the secret of an access key.
+    pub(crate) fn key(&self, access_key_id: &str) -> Option<(Principal, String)> {
+        if access_key_id == self.admin.access_key_id {
+            return Some((Principal::Admin, self.admin.secret_access_key.clone()));
+        }
+        let session = self.sessions.get(access_key_id)?;
+        Some((Principal::Session(Arc::clone(session)), session.secret_access_key.clone()))
+    }
+
+    pub(crate) fn arn_of(&self, principal: &Principal) -> String {
+        match principal {
+            Principal::Admin => format!("arn:aws:iam::{}:user/sandbox-admin", self.id),
+            Principal::Session(session) => session.arn.clone(),
+        }
+    }
+
+    /// The permission policies of a role: inline ones, then attached ones.
+    pub(crate) fn permission_documents(&self, role_name: &str) -> Vec<String> {
+        let Some(role) = self.roles.get(role_name) else { return Vec::new() };
+        let attached = role.attached_policies.iter().filter_map(|arn| self.managed_document(arn));
+        role.inline_policies.values().cloned().chain(attached).collect()
+    }
+
+    /// The document of a managed policy: the account's own, or one of the few of AWS that the sandbox knows.
+    pub(crate) fn managed_document(&self, arn: &str) -> Option<String> {
+        let actions = match arn {
+            "arn:aws:iam::aws:policy/AmazonS3FullAccess" => r#""s3:*""#,
+            "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess" => r#"["s3:Get*","s3:List*","s3:Describe*"]"#,
+            "arn:aws:iam::aws:policy/AdministratorAccess" => r#""*""#,
+            own => return self.policies.get(own).map(|policy| policy.document.clone()),
+        };
+        Some(format!(
+            r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":{actions},"Resource":"*"}}]}}"#
+        ))
+    }
+
+    pub(crate) fn expire_sessions(&mut self, now: Timestamp) {
+        for session in self.sessions.values_mut() {
+            let mut ended = Session::clone(session);
+            ended.expires = ended.expires.min(crate::clock::after(now, -1));
+            *session = Arc::new(ended);
+        }
+    }
+}

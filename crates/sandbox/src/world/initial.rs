@@ -1,0 +1,177 @@
+//! The world a sandbox starts with: one tenant with five people, one app registration, one AWS account
+//! whose provider trusts the issuer, three roles, two buckets with a few files.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::account::{Account, AdminKey, Provider, Role, provider_name};
+use super::directory::{App, Directory, Home, Platform, User};
+use super::storage::{Blob, Storage};
+use crate::issuer::keys::SigningKey;
+use crate::options::{Options, StartError};
+use crate::random::Ids;
+
+const FULL_ROLE: &str = "PintailSandbox";
+const READ_ONLY_ROLE: &str = "PintailReadOnly";
+const CHAINED_ROLE: &str = "PintailProject";
+const EXTERNAL_ID: &str = "pintail-project";
+
+pub(super) fn directory(options: &Options, ids: &Ids) -> Result<Directory, StartError> {
+    let tenant = options.tenant.clone().unwrap_or_else(|| ids.guid());
+    let client_id = options.client_id.clone().unwrap_or_else(|| ids.guid());
+    let elsewhere = format!("https://sts.windows.net/{}/", ids.guid());
+    let person = |name: &str, username: &str| User::member(username, &ids.token(12), name, &ids.guid());
+
+    let mut gina = person("Gina Guest", "gina@partner.example");
+    gina.home = Home::Guest { identity_provider: elsewhere.clone() };
+    let mut dave = person("Dave (not assigned)", "dave@sandbox.example");
+    dave.assigned = false;
+    let mut erin = person("Erin (another tenant)", "erin@elsewhere.example");
+    erin.home = Home::Elsewhere { identity_provider: elsewhere };
+
+    let mut app = App::new(&client_id, "Pintail");
+    app.redirect_uris = [
+        "http://localhost",
+        "x-cyberduck-action://oauth",
+        "x-mountainduck-action://oauth",
+        "pintail://oauth",
+    ]
+    .map(|uri| (Platform::Mobile, uri.to_owned()))
+    .to_vec();
+    app.public_client_flows = true;
+
+    Ok(Directory {
+        tenant,
+        tenant_name: "Sandbox".into(),
+        domain: "sandbox.example".into(),
+        users: vec![
+            person("Alice Admin", "alice@sandbox.example"),
+            person("Bob Reader", "bob@sandbox.example"),
+            gina,
+            dave,
+            erin,
+        ],
+        apps: vec![app],
+        keys: vec![SigningKey::generate()?],
+        consents: BTreeSet::new(),
+        pending: HashMap::new(),
+        codes: HashMap::new(),
+        refresh_tokens: HashMap::new(),
+        access_tokens: HashMap::new(),
+        device_codes: HashMap::new(),
+        browser_sessions: HashMap::new(),
+    })
+}
+
+pub(super) fn account(directory: &Directory, ids: &Ids, authority: &str, now: Timestamp) -> Account {
+    let id = format!(
+        "{:012}",
+        ids.bytes(5).iter().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte)) % 1_000_000_000_000
+    );
+    let url = format!("{authority}/{}/v2.0", directory.tenant);
+    let name = provider_name(&url);
+    let provider_arn = format!("arn:aws:iam::{id}:oidc-provider/{name}");
+    let client_id = directory.apps[0].client_id.clone();
+    let full_access: Vec<String> = directory
+        .users
+        .iter()
+        .filter(|user| user.name.starts_with("Alice") || matches!(user.home, Home::Guest { .. }))
+        .map(|user| directory.subject(&client_id, user))
+        .collect();
+
+    let role = |name: &str, trust: serde_json::Value, permissions: serde_json::Value, max_session_s| Role {
+        name: name.into(),
+        path: "/".into(),
+        id: ids.aws_id("AROA", 17),
+        arn: format!("arn:aws:iam::{id}:role/{name}"),
+        description: None,
+        trust_policy: trust.to_string(),
+        inline_policies: BTreeMap::from([("s3".to_owned(), permissions.to_string())]),
+        attached_policies: BTreeSet::new(),
+        max_session_s,
+        tags: Vec::new(),
+        created: now,
+    };
+    let web_identity = |condition: serde_json::Value| {
+        json!({"Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow",
+            "Principal": {"Federated": provider_arn},
+            "Action": ["sts:AssumeRoleWithWebIdentity", "sts:TagSession", "sts:SetSourceIdentity"],
+            "Condition": {"StringEquals": condition},
+        }]})
+    };
+    let allow = |actions: serde_json::Value| json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}]});
+    let roles = [
+        role(
+            FULL_ROLE,
+            web_identity(json!({format!("{name}:aud"): client_id, format!("{name}:sub"): full_access})),
+            allow(json!(["s3:*", "sts:AssumeRole"])),
+            43_200,
+        ),
+        role(
+            READ_ONLY_ROLE,
+            web_identity(json!({format!("{name}:aud"): client_id})),
+            allow(json!(["s3:Get*", "s3:List*"])),
+            3600,
+        ),
+        role(
+            CHAINED_ROLE,
+            json!({"Version": "2012-10-17", "Statement": [{
+                "Effect": "Allow",
+                "Principal": {"AWS": format!("arn:aws:iam::{id}:role/{FULL_ROLE}")},
+                "Action": "sts:AssumeRole",
+                "Condition": {"StringEqualsIfExists": {"sts:ExternalId": EXTERNAL_ID}},
+            }]}),
+            allow(json!("s3:*")),
+            43_200,
+        ),
+    ];
+
+    Account {
+        admin: AdminKey { access_key_id: ids.aws_id("AKIA", 16), secret_access_key: ids.secret(30) },
+        providers: BTreeMap::from([(
+            provider_arn,
+            Provider {
+                url,
+                client_ids: vec![client_id],
+                thumbprints: Vec::new(),
+                tags: Vec::new(),
+                created: now,
+            },
+        )]),
+        roles: roles.into_iter().map(|role| (role.name.clone(), role)).collect(),
+        policies: BTreeMap::new(),
+        sessions: HashMap::new(),
+        disabled_regions: BTreeSet::new(),
+        id,
+    }
+}
+
+pub(super) fn storage(options: &Options, now: Timestamp, ids: &Ids) -> Storage {
+    let mut storage = Storage::default();
+    if !options.samples {
+        return storage;
+    }
+    let home = &options.regions[0];
+    storage.create("pintail-demo", home, now);
+    storage.create("pintail-archive", options.regions.get(1).unwrap_or(home), now);
+    let samples: [(&str, &str, &'static [u8]); 8] = [
+        ("pintail-demo", "readme.txt", b"Welcome to the Pintail sandbox.\n"),
+        ("pintail-demo", "reports/2025/summary.csv", b"month,visits\n2025-01,17\n2025-02,23\n"),
+        ("pintail-demo", "reports/2026/summary.csv", b"month,visits\n2026-01,41\n"),
+        ("pintail-demo", "photos/", b""),
+        ("pintail-demo", "photos/pond at dawn.txt", b"A pintail on still water.\n"),
+        ("pintail-demo", "odd names/\u{e4}rger + 100% #1?.txt", b"percent, plus, hash, question mark\n"),
+        ("pintail-demo", "odd names/double//slash", b"two slashes\n"),
+        ("pintail-archive", "2024/old.txt", b"old\n"),
+    ];
+    for (bucket, key, data) in samples {
+        if let Some(bucket) = storage.buckets.get_mut(bucket) {
+            bucket.put(key, Blob::plain(Bytes::from_static(data)), now, ids.token(24));
+        }
+    }
+    storage
+}
