@@ -211,7 +211,7 @@ impl<'a> Reader<'a> {
     }
 
     fn personal(&self, claim: &str) -> Option<Personal> {
-        self.0.get(claim)?.as_str().map(|text| Personal::new(text))
+        self.0.get(claim)?.as_str().map(Personal::new)
     }
 
     fn lenient(&self, claim: &str) -> Option<String> {

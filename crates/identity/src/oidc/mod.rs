@@ -3,12 +3,15 @@
 mod aadsts;
 mod authority;
 mod authorize;
+mod browser;
 mod claims;
 mod client_auth;
 mod device;
 mod discovery;
 mod end_session;
 mod flow;
+#[cfg(unix)]
+pub mod handler;
 mod jwks;
 mod oauth_error;
 mod pkce;
@@ -22,6 +25,7 @@ mod untrusted;
 pub use aadsts::*;
 pub use authority::*;
 pub use authorize::*;
+pub use browser::*;
 pub use claims::*;
 pub use client_auth::*;
 pub use device::*;

@@ -92,7 +92,7 @@ impl IssuerError {
     /// Tells what would have to change before the same request can succeed.
     pub fn retry(&self) -> Retry {
         let passes = self.aadsts.is_some_and(|number| TRANSIENT.contains(&number))
-            || self.status.is_some_and(|status| status_passes(status));
+            || self.status.is_some_and(status_passes);
         match self.error.as_str() {
             _ if passes => Retry::Backoff,
             "temporarily_unavailable" | "server_error" | "slow_down" | "authorization_pending" => {

@@ -362,14 +362,14 @@ fn a_key_that_is_new_is_fetched_once_and_a_key_that_stays_unknown_is_refused() {
     let known = renewed(&answer(&old.token(&claims)), &[&old]).sign_in.into_known();
 
     let mut run = Run::renewing(known.clone());
-    run.time = run.time + SignedDuration::from_mins(5);
+    run.time += SignedDuration::from_mins(5);
     run.respond(200, &answer(&new.token(&claims)));
     assert_eq!(run.fetched().0.endpoint, Endpoint::Keys);
     run.respond(200, &key_set(&[&old, &new]));
     assert!(matches!(run.step, Ok(Step::Done(_))), "{:?}", run.step);
 
     let mut run = Run::renewing(known.clone());
-    run.time = run.time + SignedDuration::from_mins(5);
+    run.time += SignedDuration::from_mins(5);
     run.respond(200, &answer(&new.token(&claims))).respond(200, &key_set(&[&old]));
     let SignInError::Token(refusal) = run.error() else { panic!("{:?}", run.step) };
     assert_eq!(**refusal, TokenRefusal::KeyUnknown { kid: "k2".into() });
