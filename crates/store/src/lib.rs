@@ -1,1 +1,3 @@
 //! Talk S3: the one crate that knows the S3 wire.
+
+pub mod transport;
