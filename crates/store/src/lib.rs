@@ -1,3 +1,10 @@
 //! Talk S3: the one crate that knows the S3 wire.
 
+pub mod error;
+pub mod object_store;
+pub mod payload;
 pub mod transport;
+
+pub use error::{ErrorKind, Missing, Operation, StoreError};
+pub use object_store::ObjectStore;
+pub use payload::{ObjectBody, Payload};

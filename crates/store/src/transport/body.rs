@@ -170,14 +170,8 @@ impl IncomingBody {
     pub(super) fn new(answered: Answered, lease: Lease, idle_max: Duration) -> Self {
         let Answered { incoming, whole } = answered;
         let host = lease.origin().authority();
-        let mut body = Self {
-            incoming,
-            lease: whole.then_some(lease),
-            host,
-            idle_max,
-            timer: None,
-            progressed: false,
-        };
+        let mut body =
+            Self { incoming, lease: whole.then_some(lease), host, idle_max, timer: None, progressed: false };
         body.settle();
         body
     }

@@ -221,8 +221,9 @@ impl Transport {
             match self.exchange(origin, &mut sender, request).await {
                 Ok(response) => {
                     let lease = Lease::new(sender, origin.clone(), Arc::clone(&self.pool));
-                    return Ok(response
-                        .map(|body| IncomingBody::new(body, lease, self.settings.timeouts.idle_body)));
+                    return Ok(
+                        response.map(|body| IncomingBody::new(body, lease, self.settings.timeouts.idle_body))
+                    );
                 }
                 Err(Unanswered { unsent: Some(unsent), .. }) if reused => request = unsent,
                 Err(Unanswered { error, .. }) => {

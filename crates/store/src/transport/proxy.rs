@@ -48,7 +48,11 @@ impl ProxyConfig {
     /// # Errors
     /// When an address is of another form; `https` and SOCKS proxies are not supported. The address itself is not
     /// repeated, since it may hold a password.
-    pub fn parse(http: Option<&str>, https: Option<&str>, no_proxy: Option<&str>) -> Result<Self, ProxyError> {
+    pub fn parse(
+        http: Option<&str>,
+        https: Option<&str>,
+        no_proxy: Option<&str>,
+    ) -> Result<Self, ProxyError> {
         let read = |text: Option<&str>, scheme| match text.map(str::trim) {
             None | Some("") => Ok(None),
             Some(text) => Proxy::parse(text).map(Some).ok_or(ProxyError { scheme }),
@@ -131,7 +135,11 @@ impl Proxy {
     }
 
     /// Asks the proxy for a tunnel to an origin.
-    pub(super) async fn tunnel(&self, mut stream: TcpStream, origin: &Origin) -> Result<TcpStream, HttpError> {
+    pub(super) async fn tunnel(
+        &self,
+        mut stream: TcpStream,
+        origin: &Origin,
+    ) -> Result<TcpStream, HttpError> {
         let fail = |why: Box<dyn std::error::Error + Send + Sync>| origin.error(HttpErrorKind::Proxy, why);
         let target = format!("{}:{}", origin.host, origin.port);
         let mut head = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n").into_bytes();
@@ -234,8 +242,7 @@ impl Exception {
             ExceptedHost::All => true,
             ExceptedHost::Name(name) => {
                 let host = host.to_ascii_lowercase();
-                host.strip_suffix(name.as_str())
-                    .is_some_and(|below| below.is_empty() || below.ends_with('.'))
+                host.strip_suffix(name.as_str()).is_some_and(|below| below.is_empty() || below.ends_with('.'))
             }
             ExceptedHost::Network { address, prefix_bits } => {
                 host.parse::<IpAddr>().is_ok_and(|ip| shares_prefix(ip, *address, *prefix_bits))
