@@ -3,8 +3,10 @@
 pub mod error;
 pub mod object_store;
 pub mod payload;
+pub mod s3;
 pub mod transport;
 
 pub use error::{ErrorKind, Missing, Operation, StoreError};
 pub use object_store::ObjectStore;
 pub use payload::{ObjectBody, Payload};
+pub use s3::S3Store;

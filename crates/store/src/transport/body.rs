@@ -95,6 +95,9 @@ impl OutgoingBody {
 
     fn fail(&mut self, error: io::Error) -> io::Error {
         let told = io::Error::new(error.kind(), "the source of the body failed");
+        // Nothing comes after a failure.
+        self.source = Source::Whole(Bytes::new());
+        self.remaining = 0;
         if let Some(shared) = &self.progress.0 {
             *shared.failed.lock().expect("no holder of this lock panics") = Some(error);
         }

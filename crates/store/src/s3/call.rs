@@ -1,0 +1,125 @@
+//! A call before it is a request: what is asked, of what, with which body.
+//!
+//! A call is built once and becomes a request anew for every attempt, since place, credential, time and the form of the
+//! body may change in between.
+
+use bytes::Bytes;
+use http::{HeaderMap, Method};
+use pintail_core::name::{BucketName, ObjectKey};
+use pintail_core::sign::{encode_path, encode_query};
+
+use super::endpoint::Place;
+use super::header::Unsendable;
+use crate::error::{ErrorKind, Operation, StoreError};
+use crate::object_store::ChecksumChoice;
+use crate::payload::Payload;
+
+/// What a call sends.
+pub(super) enum CallBody<'a> {
+    Empty,
+    Document(Bytes),
+    Payload(&'a Payload, ChecksumChoice),
+}
+
+/// What a call wants of the answer's body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// Nothing: it is read and dropped, so that its connection can be used again.
+    Nothing,
+    /// A document, which may turn out to be an error though the status was 200.
+    Document,
+    /// The bytes as they come.
+    Stream,
+}
+
+pub(super) struct Call<'a> {
+    pub(super) operation: Operation,
+    pub(super) method: Method,
+    pub(super) bucket: Option<&'a BucketName>,
+    pub(super) key: Option<&'a ObjectKey>,
+    /// Encoded, without `?`.
+    pub(super) query: String,
+    pub(super) headers: HeaderMap,
+    pub(super) body: CallBody<'a>,
+    pub(super) wanted: Wanted,
+}
+
+impl<'a> Call<'a> {
+    pub(super) fn new(operation: Operation, method: Method) -> Self {
+        Self {
+            operation,
+            method,
+            bucket: None,
+            key: None,
+            query: String::new(),
+            headers: HeaderMap::new(),
+            body: CallBody::Empty,
+            wanted: Wanted::Nothing,
+        }
+    }
+
+    pub(super) fn bucket(mut self, bucket: &'a BucketName) -> Self {
+        self.bucket = Some(bucket);
+        self
+    }
+
+    pub(super) fn object(mut self, bucket: &'a BucketName, key: &'a ObjectKey) -> Self {
+        self.bucket = Some(bucket);
+        self.key = Some(key);
+        self
+    }
+
+    pub(super) fn query<'q>(mut self, pairs: impl IntoIterator<Item = (&'q str, &'q str)>) -> Self {
+        self.query = encode_query(pairs);
+        self
+    }
+
+    pub(super) fn wants(mut self, wanted: Wanted) -> Self {
+        self.wanted = wanted;
+        self
+    }
+
+    pub(super) fn document(mut self, document: String) -> Self {
+        self.body = CallBody::Document(document.into());
+        self
+    }
+
+    pub(super) fn payload(mut self, payload: &'a Payload, checksum: ChecksumChoice) -> Self {
+        self.body = CallBody::Payload(payload, checksum);
+        self
+    }
+
+    /// Lets `fill` write the headers.
+    pub(super) fn headers(
+        mut self,
+        fill: impl FnOnce(&mut HeaderMap) -> Result<(), Unsendable>,
+    ) -> Result<Self, StoreError> {
+        match fill(&mut self.headers) {
+            Ok(()) => Ok(self),
+            Err(Unsendable(rule)) => Err(self.error(ErrorKind::InvalidArgument(rule))),
+        }
+    }
+
+    /// Returns the path on the wire.
+    pub(super) fn path(&self, place: &Place) -> String {
+        match self.key {
+            Some(key) => {
+                let mut path = place.path.clone();
+                path.push('/');
+                path.push_str(&encode_path(key.as_str()));
+                path
+            }
+            None if place.path.is_empty() => "/".to_owned(),
+            None => place.path.clone(),
+        }
+    }
+
+    /// Makes an error about this call.
+    pub(super) fn error(&self, kind: ErrorKind) -> StoreError {
+        let error = StoreError::new(kind, self.operation);
+        match self.bucket {
+            Some(bucket) => error.at(bucket, self.key),
+            None => error,
+        }
+    }
+}

@@ -1,0 +1,465 @@
+//! The documents of answers, read into the words of the store, and those of requests.
+
+use jiff::Timestamp;
+use percent_encoding::percent_decode_str;
+use pintail_core::checksum::{Algorithm, Checksum};
+use pintail_core::name::{BucketName, KeyPrefix, ObjectKey, Region};
+
+use super::xml::{Malformed, Writer, walk};
+use crate::object_store::{
+    Bucket, BucketPage, Copied, DeleteItem, Deleted, ETag, ListPage, ListedObject, PartInfo, PartList,
+    PartNumber, PartPage, PendingUpload, Stored, Upload, UploadMarker, UploadPage,
+};
+
+/// Decodes keys as `encoding-type=url` has them: percent signs, and `+` for a space. The element that tells of the
+/// encoding may come after the keys it is about, so keys are decoded at the end.
+fn decoded(text: String, encoded: bool) -> Result<String, Malformed> {
+    if !encoded || !text.contains(['%', '+']) {
+        return Ok(text);
+    }
+    let spaced = text.replace('+', " ");
+    let decoded = percent_decode_str(&spaced).decode_utf8();
+    decoded.map(std::borrow::Cow::into_owned).map_err(|_| Malformed::value("a key", &text))
+}
+
+fn key(text: String, encoded: bool) -> Result<ObjectKey, Malformed> {
+    let text = decoded(text, encoded)?;
+    text.parse().map_err(|_| Malformed::value("Key", &text))
+}
+
+fn time(text: &str) -> Result<Timestamp, Malformed> {
+    text.trim().parse().map_err(|_| Malformed::value("a time", text))
+}
+
+fn number<T: std::str::FromStr>(name: &str, text: &str) -> Result<T, Malformed> {
+    text.trim().parse().map_err(|_| Malformed::value(name, text))
+}
+
+fn filled(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// Reads the root of a document and refuses another one.
+fn rooted(root: &str, expected: &[&str]) -> Result<(), Malformed> {
+    if expected.contains(&root) { Ok(()) } else { Err(Malformed::new(format!("it is a {root:?}"))) }
+}
+
+/// An answer to ListObjectsV2.
+pub(super) fn list_page(document: &[u8]) -> Result<ListPage, Malformed> {
+    #[derive(Default)]
+    struct Entry {
+        key: String,
+        size_bytes: u64,
+        last_modified: Option<Timestamp>,
+        etag: Option<ETag>,
+        storage_class: Option<Box<str>>,
+    }
+    let mut entries: Vec<Entry> = Vec::new();
+    let mut prefixes = Vec::new();
+    let mut entry = Entry::default();
+    let (mut truncated, mut next, mut encoded) = (false, None, false);
+    let root = walk(document, |path, text| {
+        match path {
+            "Contents/Key" => text.clone_into(&mut entry.key),
+            "Contents/Size" => entry.size_bytes = number("Size", text)?,
+            "Contents/LastModified" => entry.last_modified = Some(time(text)?),
+            "Contents/ETag" if !text.is_empty() => entry.etag = Some(ETag::new(text)),
+            "Contents/StorageClass" if !text.is_empty() && text != "STANDARD" => {
+                entry.storage_class = Some(text.into());
+            }
+            "Contents" => entries.push(std::mem::take(&mut entry)),
+            "CommonPrefixes/Prefix" => prefixes.push(text.to_owned()),
+            "EncodingType" => encoded = text.eq_ignore_ascii_case("url"),
+            "IsTruncated" => truncated = text == "true",
+            "NextContinuationToken" => next = filled(text),
+            _ => {}
+        }
+        Ok(())
+    })?;
+    rooted(&root, &["ListBucketResult", "ListBucketV2Result", "ListObjectsV2Result"])?;
+    if truncated && next.is_none() {
+        return Err(Malformed::new("it is cut without saying where to go on"));
+    }
+    Ok(ListPage {
+        objects: entries
+            .into_iter()
+            .map(|entry| {
+                Ok(ListedObject {
+                    key: key(entry.key, encoded)?,
+                    size_bytes: entry.size_bytes,
+                    last_modified: entry.last_modified.unwrap_or(Timestamp::UNIX_EPOCH),
+                    etag: entry.etag,
+                    storage_class: entry.storage_class,
+                })
+            })
+            .collect::<Result<_, Malformed>>()?,
+        prefixes: prefixes
+            .into_iter()
+            .map(|text| {
+                let text = decoded(text, encoded)?;
+                text.parse::<KeyPrefix>().map_err(|_| Malformed::value("Prefix", &text))
+            })
+            .collect::<Result<_, Malformed>>()?,
+        next: next.filter(|_| truncated),
+    })
+}
+
+/// An answer to ListBuckets.
+pub(super) fn bucket_page(document: &[u8]) -> Result<BucketPage, Malformed> {
+    let mut page = BucketPage::default();
+    let (mut name, mut created, mut region) = (String::new(), None, None::<Region>);
+    let root = walk(document, |path, text| {
+        match path {
+            "Buckets/Bucket/Name" => text.clone_into(&mut name),
+            "Buckets/Bucket/CreationDate" => created = time(text).ok(),
+            "Buckets/Bucket/BucketRegion" => region = text.parse().ok(),
+            "Buckets/Bucket" => {
+                let parsed: Result<BucketName, _> = name.parse();
+                // Other services have names that S3 does not allow; they cannot be addressed here.
+                if let Ok(name) = parsed {
+                    page.buckets.push(Bucket { name, created: created.take(), region: region.take() });
+                }
+            }
+            "ContinuationToken" => page.next = filled(text),
+            _ => {}
+        }
+        Ok(())
+    })?;
+    rooted(&root, &["ListAllMyBucketsResult", "ListBucketsResult"])?;
+    Ok(page)
+}
+
+/// An answer to CreateMultipartUpload: the upload's name.
+pub(super) fn upload_id(document: &[u8]) -> Result<String, Malformed> {
+    let mut id = None;
+    let root = walk(document, |path, text| {
+        if path == "UploadId" {
+            id = filled(text);
+        }
+        Ok(())
+    })?;
+    rooted(&root, &["InitiateMultipartUploadResult"])?;
+    id.ok_or_else(|| Malformed::new("it has no UploadId"))
+}
+
+/// Reads `ChecksumCRC64NVME` and its like.
+fn checksum_element(name: &str, text: &str, composite: bool) -> Option<Checksum> {
+    let algorithm: Algorithm = name.strip_prefix("Checksum")?.parse().ok()?;
+    let checksum = Checksum::parse(algorithm, text).ok()?;
+    (checksum.parts().is_some() || !composite).then_some(checksum)
+}
+
+/// An answer to CompleteMultipartUpload.
+pub(super) fn stored(document: &[u8]) -> Result<Stored, Malformed> {
+    let mut stored = Stored::default();
+    let mut composite = false;
+    let mut checksums = Vec::new();
+    let root = walk(document, |path, text| {
+        match path {
+            "ETag" => stored.etag = Some(ETag::new(text)),
+            "ChecksumType" => composite = text == "COMPOSITE",
+            name => checksums.extend(filled(text).map(|text| (name.to_owned(), text))),
+        }
+        Ok(())
+    })?;
+    rooted(&root, &["CompleteMultipartUploadResult"])?;
+    stored.checksum = checksums.iter().find_map(|(name, text)| checksum_element(name, text, composite));
+    Ok(stored)
+}
+
+/// An answer to CopyObject or UploadPartCopy.
+pub(super) fn copied(document: &[u8]) -> Result<Copied, Malformed> {
+    let mut copied = Copied::default();
+    let mut composite = false;
+    let mut checksums = Vec::new();
+    let root = walk(document, |path, text| {
+        match path {
+            "ETag" => copied.etag = Some(ETag::new(text)),
+            "LastModified" => copied.last_modified = time(text).ok(),
+            "ChecksumType" => composite = text == "COMPOSITE",
+            name => checksums.extend(filled(text).map(|text| (name.to_owned(), text))),
+        }
+        Ok(())
+    })?;
+    rooted(&root, &["CopyObjectResult", "CopyPartResult"])?;
+    copied.checksum = checksums.iter().find_map(|(name, text)| checksum_element(name, text, composite));
+    Ok(copied)
+}
+
+/// An answer to ListParts.
+pub(super) fn part_page(document: &[u8]) -> Result<PartPage, Malformed> {
+    let mut page = PartPage::default();
+    let (mut part, mut etag) = (None, None);
+    let (mut size_bytes, mut checksum, mut last_modified) = (None, None, None);
+    let (mut truncated, mut next) = (false, None);
+    let root = walk(document, |path, text| {
+        match path {
+            "Part/PartNumber" => part = PartNumber::new(number("PartNumber", text)?),
+            "Part/ETag" => etag = Some(ETag::new(text)),
+            "Part/Size" => size_bytes = Some(number("Size", text)?),
+            "Part/LastModified" => last_modified = time(text).ok(),
+            "Part" => {
+                let (Some(number), Some(etag)) = (part.take(), etag.take()) else {
+                    return Err(Malformed::new("a part has no number or tag"));
+                };
+                page.parts.push(PartInfo {
+                    number,
+                    etag,
+                    size_bytes: size_bytes.take(),
+                    checksum: checksum.take(),
+                    last_modified: last_modified.take(),
+                });
+            }
+            "IsTruncated" => truncated = text == "true",
+            "NextPartNumberMarker" if !text.is_empty() => {
+                next = PartNumber::new(number("NextPartNumberMarker", text)?);
+            }
+            other => {
+                if let Some(name) = other.strip_prefix("Part/") {
+                    checksum = checksum.or_else(|| checksum_element(name, text, false));
+                }
+            }
+        }
+        Ok(())
+    })?;
+    rooted(&root, &["ListPartsResult"])?;
+    if truncated {
+        page.next = next.or_else(|| page.parts.last().map(|part| part.number));
+        if page.next.is_none() {
+            return Err(Malformed::new("it is cut without saying where to go on"));
+        }
+    }
+    Ok(page)
+}
+
+/// An answer to ListMultipartUploads.
+pub(super) fn upload_page(document: &[u8], bucket: &BucketName) -> Result<UploadPage, Malformed> {
+    let mut found: Vec<(String, String, Option<Timestamp>, Option<Algorithm>)> = Vec::new();
+    let (mut name, mut id, mut initiated, mut algorithm) = (String::new(), String::new(), None, None);
+    let (mut truncated, mut encoded) = (false, false);
+    let (mut next_key, mut next_id) = (None, None);
+    let root = walk(document, |path, text| {
+        match path {
+            "Upload/Key" => text.clone_into(&mut name),
+            "Upload/UploadId" => text.clone_into(&mut id),
+            "Upload/Initiated" => initiated = time(text).ok(),
+            "Upload/ChecksumAlgorithm" => algorithm = text.parse().ok(),
+            "Upload" => found.push((
+                std::mem::take(&mut name),
+                std::mem::take(&mut id),
+                initiated.take(),
+                algorithm.take(),
+            )),
+            "EncodingType" => encoded = text.eq_ignore_ascii_case("url"),
+            "IsTruncated" => truncated = text == "true",
+            "NextKeyMarker" => next_key = filled(text),
+            "NextUploadIdMarker" => next_id = filled(text),
+            _ => {}
+        }
+        Ok(())
+    })?;
+    rooted(&root, &["ListMultipartUploadsResult"])?;
+    let mut page = UploadPage::default();
+    for (name, id, initiated, checksum) in found {
+        let upload = Upload { bucket: bucket.clone(), key: key(name, encoded)?, id, checksum };
+        page.uploads.push(PendingUpload { upload, initiated });
+    }
+    if truncated {
+        let Some(marker) = next_key else {
+            return Err(Malformed::new("it is cut without saying where to go on"));
+        };
+        page.next = Some(UploadMarker { key: decoded(marker, encoded)?, id: next_id });
+    }
+    Ok(page)
+}
+
+/// What DeleteObjects says of one object.
+pub(super) struct DeleteReport {
+    pub(super) key: String,
+    pub(super) version: Option<String>,
+    pub(super) outcome: Result<Deleted, (String, String)>,
+}
+
+/// An answer to DeleteObjects.
+pub(super) fn delete_reports(document: &[u8]) -> Result<Vec<DeleteReport>, Malformed> {
+    let mut reports = Vec::new();
+    let (mut key, mut version, mut code, mut message) = (String::new(), None, String::new(), String::new());
+    let mut deleted = Deleted::default();
+    let root = walk(document, |path, text| {
+        match path {
+            "Deleted/Key" | "Error/Key" => text.clone_into(&mut key),
+            "Deleted/VersionId" | "Error/VersionId" => version = filled(text),
+            "Deleted/DeleteMarker" => deleted.marker = text == "true",
+            "Deleted/DeleteMarkerVersionId" => deleted.version = filled(text),
+            "Error/Code" => text.clone_into(&mut code),
+            "Error/Message" => text.clone_into(&mut message),
+            "Deleted" | "Error" => {
+                let mut deleted = std::mem::take(&mut deleted);
+                deleted.version = deleted.version.or_else(|| version.clone());
+                let said = (std::mem::take(&mut code), std::mem::take(&mut message));
+                reports.push(DeleteReport {
+                    key: std::mem::take(&mut key),
+                    version: version.take(),
+                    outcome: if path == "Deleted" { Ok(deleted) } else { Err(said) },
+                });
+            }
+            _ => {}
+        }
+        Ok(())
+    })?;
+    rooted(&root, &["DeleteResult", "DeleteObjectsOutput"])?;
+    Ok(reports)
+}
+
+/// Writes the request of DeleteObjects.
+pub(super) fn delete_request(items: &[DeleteItem]) -> String {
+    let mut writer = Writer::new("Delete");
+    writer.text("Quiet", "false");
+    for item in items {
+        writer.within("Object", |object| {
+            object.text("Key", item.key.as_str());
+            if let Some(version) = &item.version {
+                object.text("VersionId", version);
+            }
+        });
+    }
+    writer.finish()
+}
+
+/// Writes the request of CompleteMultipartUpload. Checksums are named only where the upload was begun with them.
+pub(super) fn complete_request(parts: &PartList, checksum: Option<Algorithm>) -> String {
+    let mut writer = Writer::new("CompleteMultipartUpload");
+    for part in parts.as_slice() {
+        writer.within("Part", |element| {
+            element.text("PartNumber", &part.number.to_string());
+            element.text("ETag", &format!("\"{}\"", part.etag));
+            if let Some(sum) = part.checksum.filter(|sum| Some(sum.algorithm()) == checksum) {
+                element.text(&format!("Checksum{}", sum.algorithm()), &sum.to_string());
+            }
+        });
+    }
+    writer.finish()
+}
+
+/// Writes the request of CreateBucket. The first region of all is named by saying nothing.
+pub(super) fn create_bucket_request(region: &Region) -> Option<String> {
+    if region.as_str() == "us-east-1" {
+        return None;
+    }
+    let mut writer = Writer::new("CreateBucketConfiguration");
+    writer.text("LocationConstraint", region.as_str());
+    Some(writer.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn listings_of_several_services_are_read() {
+        let aws = "<?xml version=\"1.0\"?><ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
+            <Name>b</Name><Contents><Key>a%2Bb+c%2F%C3%A9</Key><LastModified>2026-11-23T12:00:00.000Z</LastModified>\
+            <ETag>&quot;abc&quot;</ETag><ChecksumAlgorithm>CRC64NVME</ChecksumAlgorithm><Size>5</Size>\
+            <StorageClass>STANDARD</StorageClass></Contents>\
+            <CommonPrefixes><Prefix>x+y/</Prefix></CommonPrefixes><EncodingType>url</EncodingType>\
+            <IsTruncated>true</IsTruncated><NextContinuationToken>t+k%</NextContinuationToken></ListBucketResult>";
+        let page = list_page(aws.as_bytes()).unwrap();
+        assert_eq!(page.objects[0].key.as_str(), "a+b c/é");
+        assert_eq!(page.objects[0].etag, Some(ETag::new("abc")));
+        assert_eq!(page.objects[0].storage_class, None);
+        assert_eq!(page.prefixes[0].as_str(), "x y/");
+        // The token is never encoded.
+        assert_eq!(page.next.as_deref(), Some("t+k%"));
+
+        let plain = "<ListBucketResult><IsTruncated>false</IsTruncated><NextContinuationToken>x</NextContinuationToken>\
+            <Contents><StorageClass>GLACIER</StorageClass><Size>0</Size><Key>50% + more</Key>\
+            <LastModified>2026-11-23T12:00:00Z</LastModified></Contents></ListBucketResult>";
+        let page = list_page(plain.as_bytes()).unwrap();
+        assert_eq!(page.objects[0].key.as_str(), "50% + more");
+        assert_eq!(page.objects[0].etag, None);
+        assert_eq!(page.objects[0].storage_class.as_deref(), Some("GLACIER"));
+        assert_eq!(page.next, None);
+        assert_eq!(list_page(b"<ListBucketResult/>").unwrap(), ListPage::default());
+    }
+
+    #[test]
+    fn a_listing_that_cannot_go_on_is_no_whole_listing() {
+        assert!(list_page(b"<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>").is_err());
+        assert!(list_page(b"<html></html>").is_err());
+        assert!(list_page(b"<ListBucketResult><Contents><Key></Key></Contents></ListBucketResult>").is_err());
+    }
+
+    #[test]
+    fn buckets_are_read_with_region_or_without() {
+        let page = bucket_page(
+            b"<ListAllMyBucketsResult><Owner><ID>x</ID></Owner><Buckets><Bucket><Name>one</Name>\
+              <CreationDate>2026-11-23T12:00:00.000Z</CreationDate><BucketRegion>eu-west-1</BucketRegion></Bucket>\
+              <Bucket><CreationDate/><Name>two</Name></Bucket><Bucket><Name>..</Name></Bucket></Buckets>\
+              <ContinuationToken>t</ContinuationToken></ListAllMyBucketsResult>",
+        )
+        .unwrap();
+        assert_eq!(page.buckets.len(), 2);
+        assert_eq!(page.buckets[0].region.as_ref().unwrap().as_str(), "eu-west-1");
+        assert_eq!(page.buckets[1].created, None);
+        assert_eq!(page.next.as_deref(), Some("t"));
+    }
+
+    #[test]
+    fn parts_and_uploads_are_read() {
+        let page = part_page(
+            b"<ListPartsResult><ChecksumType>FULL_OBJECT</ChecksumType><Part><ETag>\"e\"</ETag><Size>5</Size>\
+              <ChecksumCRC32>y/Q5Jg==</ChecksumCRC32><PartNumber>2</PartNumber></Part>\
+              <IsTruncated>true</IsTruncated></ListPartsResult>",
+        )
+        .unwrap();
+        assert_eq!(page.parts[0].checksum, Some(Checksum::of(Algorithm::Crc32, b"123456789")));
+        assert_eq!(page.next, PartNumber::new(2));
+
+        let bucket: BucketName = "bucket".parse().unwrap();
+        let page = upload_page(
+            b"<ListMultipartUploadsResult><EncodingType>url</EncodingType><Upload><Key>a+b</Key><UploadId>u</UploadId>\
+              <Initiated>2026-11-23T12:00:00Z</Initiated></Upload><IsTruncated>true</IsTruncated>\
+              <NextKeyMarker>a+b</NextKeyMarker><NextUploadIdMarker>u</NextUploadIdMarker></ListMultipartUploadsResult>",
+            &bucket,
+        )
+        .unwrap();
+        assert_eq!(page.uploads[0].upload.key.as_str(), "a b");
+        assert_eq!(page.next, Some(UploadMarker { key: "a b".into(), id: Some("u".into()) }));
+    }
+
+    #[test]
+    fn deletions_are_reported_one_by_one() {
+        let reports = delete_reports(
+            b"<DeleteResult><Deleted><Key>a</Key></Deleted><Error><Key>b</Key><Code>AccessDenied</Code>\
+              <Message>no</Message></Error><Deleted><Key>c</Key><DeleteMarker>true</DeleteMarker>\
+              <DeleteMarkerVersionId>v</DeleteMarkerVersionId></Deleted></DeleteResult>",
+        )
+        .unwrap();
+        assert_eq!(reports.len(), 3);
+        assert_eq!(reports[0].outcome, Ok(Deleted::default()));
+        assert_eq!(reports[1].outcome, Err(("AccessDenied".into(), "no".into())));
+        assert_eq!(reports[2].outcome, Ok(Deleted { version: Some("v".into()), marker: true }));
+    }
+
+    #[test]
+    fn requests_are_written() {
+        let items = [DeleteItem { key: "a<&>\u{1}".parse().unwrap(), version: Some("v".into()) }];
+        assert_eq!(
+            delete_request(&items),
+            "<Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Quiet>false</Quiet>\
+             <Object><Key>a&lt;&amp;&gt;&#1;</Key><VersionId>v</VersionId></Object></Delete>"
+        );
+        assert!(create_bucket_request(&"us-east-1".parse().unwrap()).is_none());
+        let part = PartInfo {
+            number: PartNumber::new(1).unwrap(),
+            etag: ETag::new("e"),
+            size_bytes: None,
+            checksum: Some(Checksum::of(Algorithm::Crc32, b"123456789")),
+            last_modified: None,
+        };
+        let parts = PartList::new(vec![part]).unwrap();
+        let with = complete_request(&parts, Some(Algorithm::Crc32));
+        assert!(with.contains("<ETag>&quot;e&quot;</ETag><ChecksumCRC32>y/Q5Jg==</ChecksumCRC32>"));
+        assert!(!complete_request(&parts, None).contains("Checksum"));
+    }
+}
