@@ -1,6 +1,7 @@
 //! What the tests share: real servers, a person at a browser, recorded runs, and the rules of the house.
 //!
 //! - [`mod@bench`]: where `cargo xtask test` has started the real servers, read from `PINTAIL_BENCH`.
+//! - `cloud`: our own sandbox in this process, for tests that are not async.
 //! - [`environment`]: the binary `pintail` in a home of its own, with nothing inherited.
 //! - [`person`]: somebody who signs in, without a browser. [`browser`] is the same with a real one.
 //! - [`scheme`] and [`keychain`]: a desktop that opens custom schemes, a Secret Service that is unlocked.
@@ -13,6 +14,8 @@
 
 pub mod bench;
 pub mod browser;
+#[cfg(feature = "sandbox")]
+pub mod cloud;
 pub mod environment;
 pub mod http;
 pub mod keychain;
