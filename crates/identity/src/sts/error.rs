@@ -239,9 +239,12 @@ fn value_kind(web_identity: bool, says: &impl Fn(&[&str]) -> bool) -> StsErrorKi
         K::WrongAudience
     } else if web_identity && says(&["expired"]) {
         K::TokenExpired
-    } else if web_identity && says(&["provider", "issuer"]) {
+    } else if web_identity && says(&["signature", "token format", "malformed", "jwt", "claim"]) {
+        // Before the next line: SeaweedFS writes "provider:" into every refusal of a token.
+        K::InvalidToken
+    } else if web_identity && says(&["no provider", "unknown provider", "provider not found", "issuer"]) {
         K::UnknownProvider
-    } else if web_identity && says(&["token", "signature", "jwt", "claim"]) {
+    } else if web_identity && says(&["token"]) {
         K::InvalidToken
     } else if says(&["policy"]) {
         K::MalformedPolicy
@@ -418,23 +421,57 @@ mod tests {
     fn other_servers_say_it_differently() {
         use StsErrorKind as K;
         for (server, status, body, kind) in [
+            // SeaweedFS: as version 4.48 answers.
             (
                 "SeaweedFS, wrong audience",
                 400,
-                xml("InvalidParameterValue", "token validation failed: invalid audience"),
+                xml(
+                    "InvalidParameterValue",
+                    "failed to validate web identity token: invalid token audience: provider: invalid token audience: token audience matches none of the configured client IDs",
+                ),
                 K::WrongAudience,
             ),
             (
                 "SeaweedFS, bad signature",
                 400,
-                xml("InvalidParameterValue", "failed to parse token: signature is invalid"),
+                xml(
+                    "InvalidParameterValue",
+                    "failed to validate web identity token: invalid token format: provider: invalid token format: token signature is invalid: crypto/rsa: verification error",
+                ),
                 K::InvalidToken,
+            ),
+            (
+                "SeaweedFS, expired",
+                400,
+                xml(
+                    "ExpiredTokenException",
+                    "failed to validate web identity token: token has expired: provider: token has expired: token has invalid claims: token is expired",
+                ),
+                K::TokenExpired,
             ),
             (
                 "SeaweedFS, duration",
                 400,
-                xml("InvalidParameterValue", "DurationSeconds must be between 900 and 43200 seconds"),
+                xml("InvalidParameterValue", "DurationSeconds must be between 900 and 7200 seconds"),
                 K::DurationTooLong,
+            ),
+            (
+                "SeaweedFS, session name",
+                400,
+                xml(
+                    "InvalidParameterValue",
+                    "RoleSessionName contains invalid characters; allowed: [\\w+=,.@-]",
+                ),
+                K::SessionNameInvalid,
+            ),
+            (
+                "SeaweedFS, policy",
+                400,
+                xml(
+                    "MalformedPolicyDocument",
+                    "invalid Policy document: invalid session policy JSON: unexpected end of JSON input",
+                ),
+                K::MalformedPolicy,
             ),
             (
                 "SeaweedFS, role",
@@ -443,6 +480,15 @@ mod tests {
                 K::RoleArnInvalid,
             ),
             ("SeaweedFS, unknown role", 403, xml("AccessDenied", "role not found: Nope"), K::AccessDenied),
+            (
+                "SeaweedFS, trust",
+                403,
+                xml(
+                    "AccessDenied",
+                    "trust policy validation failed: trust policy denies web identity assumption",
+                ),
+                K::AccessDenied,
+            ),
             (
                 "MinIO, expired",
                 400,
