@@ -16,6 +16,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use pintail_core::retry::Retry;
@@ -301,7 +302,11 @@ fn attempt(
 
 /// Creates the lock file with its content, and tells whether it was us.
 fn create(path: &Path, nonce: &str, name: &Path) -> io::Result<bool> {
-    let temporary = write_claim(path, nonce, false)?;
+    let temporary = match write_claim(path, nonce, false) {
+        Ok(temporary) => temporary,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
+        Err(error) => return Err(error),
+    };
     let linked = fs::hard_link(&temporary, name);
     // A network server may have carried the link out and its answer been lost: then the file has two names.
     let ours = linked.is_ok() || fs::metadata(&temporary).is_ok_and(|metadata| metadata.nlink() == 2);
@@ -330,8 +335,12 @@ fn claim_text(nonce: &str, released: bool) -> Vec<u8> {
 }
 
 fn write_claim(path: &Path, nonce: &str, released: bool) -> io::Result<PathBuf> {
-    let temporary = path.join(format!(".{nonce}.new"));
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+    /// Tells apart the temporary files of one process, whatever its randomness is worth.
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let temporary = path.join(format!(".{nonce}.{}.{number}.new", std::process::id()));
+    // Exclusive: the count of its names tells whether *we* have the lock, so nobody else may ever write to it.
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
     file.write_all(&claim_text(nonce, released))?;
     Ok(temporary)
 }

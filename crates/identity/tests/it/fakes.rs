@@ -149,6 +149,7 @@ pub(crate) struct Machine {
     pub(crate) issuer: Arc<FakeTokens>,
     pub(crate) keychain: Arc<dyn Keychain>,
     pub(crate) folder: tempfile::TempDir,
+    sessions: AtomicU32,
 }
 
 pub(crate) fn identity() -> SignInIdentity {
@@ -184,7 +185,14 @@ impl Machine {
             valid: Mutex::new("Refresh-hunter2-1".into()),
         };
         let keychain = keychain(folder.path());
-        Self { clock, sts: Arc::new(sts), issuer: Arc::new(issuer), keychain, folder }
+        Self {
+            clock,
+            sts: Arc::new(sts),
+            issuer: Arc::new(issuer),
+            keychain,
+            folder,
+            sessions: AtomicU32::new(1),
+        }
     }
 
     /// A session as another process would make it: nothing in memory.
@@ -192,7 +200,7 @@ impl Machine {
         let context = SessionContext {
             http: Arc::<FakeSts>::clone(&self.sts),
             clock: Arc::<ManualClock>::clone(&self.clock),
-            random: Arc::new(SeededRandom::new(7)),
+            random: Arc::new(SeededRandom::new(self.sessions.fetch_add(1, Ordering::SeqCst).into())),
             keychain: Arc::clone(&self.keychain),
             tokens: Arc::<FakeTokens>::clone(&self.issuer),
             lock_folder: self.folder.path().join("locks"),

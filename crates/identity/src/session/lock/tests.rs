@@ -65,6 +65,26 @@ async fn many_seekers_hold_it_one_after_the_other() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn seekers_with_the_same_chance_are_still_two() {
+    let folder = tempfile::tempdir().unwrap();
+    let inside = Arc::new(AtomicU32::new(0));
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let (lock, inside) = (LockFolder::new(folder.path(), options()), Arc::clone(&inside));
+        tasks.spawn(async move {
+            let lease = lock.acquire(&SeededRandom::new(1)).await.unwrap();
+            assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0, "two holders");
+            tokio::task::yield_now().await;
+            inside.fetch_sub(1, Ordering::SeqCst);
+            lease.release().await;
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        done.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_dead_owner_is_replaced_by_one_of_many() {
     let folder = tempfile::tempdir().unwrap();
     foreign(folder.path(), 41, &claim_of(dead(), false), Duration::ZERO);
