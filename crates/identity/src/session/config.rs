@@ -62,8 +62,8 @@ pub struct RoleConfig {
     pub role: RoleArn,
     /// The session's name, if the person's own is not wanted.
     pub session_name: Option<SessionName>,
-    /// How long a credential is wished to live.
-    pub duration: Duration,
+    /// How long a credential is wished to live; `None` leaves it to the server.
+    pub duration: Option<Duration>,
     /// How the session is narrowed.
     pub scope: SessionScope,
     /// A role to go on to from there; its session lives an hour at most.
@@ -77,7 +77,7 @@ impl RoleConfig {
             endpoint,
             role,
             session_name: None,
-            duration: DurationPlan::LONGEST,
+            duration: Some(DurationPlan::LONGEST),
             scope: SessionScope::default(),
             next: None,
         }
@@ -97,7 +97,7 @@ impl RoleConfig {
             self.role.as_str(),
             self.session_name.as_ref().map_or("", SessionName::as_str),
             &scope,
-            &self.duration.as_secs().to_string(),
+            &self.duration.map_or(0, |wish| wish.as_secs()).to_string(),
             next.map_or("", |next| next.role.as_str()),
             next.and_then(|next| next.external_id.as_deref()).unwrap_or_default(),
         ])
@@ -164,7 +164,7 @@ mod tests {
             one.key(),
             RoleConfig { scope: read_only, ..one.clone() }.key(),
             RoleConfig { session_name: Some("batch".parse().unwrap()), ..one.clone() }.key(),
-            RoleConfig { duration: Duration::from_secs(900), ..one.clone() }.key(),
+            RoleConfig { duration: Some(Duration::from_secs(900)), ..one.clone() }.key(),
             RoleConfig { next: Some(NextRole { role, external_id: None }), ..one.clone() }.key(),
         ];
         keys.sort();

@@ -66,7 +66,7 @@ pub struct ChainRequest {
     /// What the second role's owner asks to be told.
     pub external_id: Option<String>,
     /// How long the session is to live. AWS caps a chained session at one hour, and so does [`chain`].
-    pub duration: Duration,
+    pub duration: Option<Duration>,
     /// The inline session policy.
     pub policy: Option<String>,
     /// The managed policies that bound the session.
@@ -158,7 +158,7 @@ pub async fn exchange(
                 if error.kind == StsErrorKind::DurationTooLong && plan.too_long() =>
             {
                 tracing::debug!(
-                    asked_seconds = plan.asked().as_secs(),
+                    next = ?plan.asked(),
                     "the role allows shorter sessions only"
                 );
             }
@@ -184,7 +184,9 @@ pub async fn chain(
     let session = RoleSession {
         role: &request.role,
         name: &request.session_name,
-        duration: request.duration.clamp(DurationPlan::SHORTEST, DurationPlan::ALWAYS_ALLOWED),
+        duration: request
+            .duration
+            .map(|wish| wish.clamp(DurationPlan::SHORTEST, DurationPlan::ALWAYS_ALLOWED)),
         policy: request.policy.as_deref(),
         policy_arns: &request.policy_arns,
     };
@@ -319,7 +321,7 @@ mod tests {
                 subject: "a-subject".into(),
                 expires_at: Timestamp::UNIX_EPOCH,
             },
-            duration: DurationPlan::new(DurationPlan::LONGEST, None, Timestamp::UNIX_EPOCH),
+            duration: DurationPlan::new(Some(DurationPlan::LONGEST), None, Timestamp::UNIX_EPOCH),
             policy: None,
             policy_arns: vec![],
             schedule: Schedule::INTERACTIVE,
@@ -407,7 +409,7 @@ mod tests {
             role: wanted.role,
             session_name: wanted.session_name,
             external_id: Some("e".into()),
-            duration: DurationPlan::LONGEST,
+            duration: Some(DurationPlan::LONGEST),
             policy: None,
             policy_arns: vec![],
             schedule: Schedule::INTERACTIVE,

@@ -24,8 +24,8 @@ pub struct RoleSession<'a> {
     pub role: &'a RoleArn,
     /// The session's name.
     pub name: &'a SessionName,
-    /// How long the credential lives.
-    pub duration: Duration,
+    /// How long the credential lives; `None` leaves it to the server.
+    pub duration: Option<Duration>,
     /// The inline session policy.
     pub policy: Option<&'a str>,
     /// The managed policies that bound the session.
@@ -39,8 +39,9 @@ impl RoleSession<'_> {
             ("Version".to_owned(), VERSION.to_owned()),
             ("RoleArn".to_owned(), self.role.to_string()),
             ("RoleSessionName".to_owned(), self.name.to_string()),
-            ("DurationSeconds".to_owned(), self.duration.as_secs().to_string()),
         ];
+        let seconds = self.duration.map(|duration| duration.as_secs().to_string());
+        fields.extend(seconds.map(|seconds| ("DurationSeconds".to_owned(), seconds)));
         for (number, arn) in (1..).zip(self.policy_arns) {
             fields.push((format!("PolicyArns.member.{number}.arn"), arn.clone()));
         }
@@ -131,7 +132,7 @@ mod tests {
         let session = RoleSession {
             role: &role,
             name: &name,
-            duration: Duration::from_secs(43_200),
+            duration: Some(Duration::from_secs(43_200)),
             policy: Some("{\"a\":1}"),
             policy_arns: &arns,
         };
@@ -160,7 +161,7 @@ mod tests {
         let session = RoleSession {
             role: &role,
             name: &name,
-            duration: Duration::from_secs(3600),
+            duration: Some(Duration::from_secs(3600)),
             policy: None,
             policy_arns: &[],
         };

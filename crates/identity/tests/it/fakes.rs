@@ -163,7 +163,7 @@ pub(crate) fn identity() -> SignInIdentity {
 pub(crate) fn role() -> RoleConfig {
     let endpoint = StsEndpoint::new(&EndpointChoice::Regional, &"eu-central-1".parse().unwrap()).unwrap();
     let role = "arn:aws:iam::123456789012:role/R".parse().unwrap();
-    RoleConfig { duration: Duration::from_secs(3600), ..RoleConfig::new(endpoint, role) }
+    RoleConfig { duration: Some(Duration::from_secs(3600)), ..RoleConfig::new(endpoint, role) }
 }
 
 impl Machine {

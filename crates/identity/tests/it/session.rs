@@ -194,7 +194,7 @@ async fn what_the_role_allows_is_remembered_across_processes() {
     let machine = Machine::new(memory);
     machine.signed_in().await;
     *machine.sts.longest.lock().unwrap() = 7200;
-    let long = RoleConfig { duration: Duration::from_secs(43_200), ..role() };
+    let long = RoleConfig { duration: Some(Duration::from_secs(43_200)), ..role() };
     key(&machine.session(long.clone())).await;
     let asked = |machine: &Machine| -> Vec<String> {
         machine.sts.forms.lock().unwrap().drain(..).map(|form| form["DurationSeconds"].clone()).collect()
