@@ -1,2 +1,18 @@
-//! The binary `pintail`.
-fn main() {}
+//! The program `pintail`: S3 with the sign-in people already have.
+//!
+//! ```text
+//! cli (what is typed, what is shown) ─► ops (what is done) ─► identity · store
+//!                    └─► explain (what went wrong, in words that help)
+//! ```
+
+mod cli;
+mod environment;
+mod explain;
+mod ops;
+mod system;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

@@ -28,7 +28,6 @@ impl Output {
     ///
     /// # Panics
     /// Shows both streams otherwise.
-    #[must_use]
     #[track_caller]
     pub fn succeeded(self) -> Self {
         assert!(self.status.success(), "{}", self.block());
@@ -39,7 +38,6 @@ impl Output {
     ///
     /// # Panics
     /// Shows both streams otherwise.
-    #[must_use]
     #[track_caller]
     pub fn exited(self, code: i32) -> Self {
         assert_eq!(self.code(), Some(code), "{}", self.block());

@@ -17,6 +17,8 @@ pub struct Faults {
     pub delay: Duration,
     /// Sends at most this many bytes a second to the client.
     pub bytes_per_second: Option<u64>,
+    /// Takes at most this many bytes a second from the client.
+    pub upload_bytes_per_second: Option<u64>,
     /// Cuts the connection once the client was sent this many bytes.
     pub cut_download_after_bytes: Option<u64>,
     /// Cuts the connection once the server was sent this many bytes.
@@ -125,7 +127,11 @@ impl Drop for Proxy {
 fn connect(client: TcpStream, upstream: SocketAddr, faults: Faults) {
     let Ok(server) = TcpStream::connect(upstream) else { return };
     let (Ok(from_client), Ok(to_server)) = (client.try_clone(), server.try_clone()) else { return };
-    let upload = Faults { cut_download_after_bytes: faults.cut_upload_after_bytes, ..Faults::default() };
+    let upload = Faults {
+        bytes_per_second: faults.upload_bytes_per_second,
+        cut_download_after_bytes: faults.cut_upload_after_bytes,
+        ..Faults::default()
+    };
     std::thread::spawn(move || pass(from_client, to_server, upload));
     pass(server, client, faults);
 }

@@ -4,13 +4,13 @@
 //! types and a missing document type; writing keeps every key that is not ours, and the order of all. `docs/formats.md`
 //! lists the keys. What the keys mean together is a [`Connection`].
 
-pub mod connection;
+mod connection;
 
 use std::io::Cursor;
 
 use plist::{Dictionary, Value};
 
-pub use connection::{Authentication, Connection, ConnectionError, Issuer, Redirect, StsEndpoint};
+pub use connection::{Authentication, Connection, ConnectionError, Issuer, Redirect, StsEndpoint, property};
 
 use crate::name::{BookmarkName, NameError};
 

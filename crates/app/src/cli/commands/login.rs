@@ -1,0 +1,59 @@
+//! `pintail login`
+
+use std::time::Duration;
+
+use super::bookmark_name;
+use crate::cli::{Outcome, render::Output, show};
+use crate::explain::Exit;
+use crate::ops::{App, sign_in};
+
+/// Sign in, so that everything else works without asking
+///
+/// Opens the sign-in page in your browser and waits for it to come back. The sign-in is kept in the system's keychain and renews
+/// itself for as long as the issuer allows (90 days without use at Microsoft Entra ID).
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The bookmark to sign in for.
+    bookmark: Option<String>,
+    /// Print the address instead of opening a browser.
+    #[arg(long)]
+    no_browser: bool,
+    /// Sign in on another device by typing a code there. Many companies block this way; the browser is safer.
+    #[arg(long, conflicts_with_all = ["no_browser", "paste"])]
+    device: bool,
+    /// Paste the address the browser ends on, where it cannot reach this machine (SSH, WSL, containers).
+    #[arg(long)]
+    paste: bool,
+    /// The account to offer on the sign-in page.
+    #[arg(long, value_name = "NAME")]
+    account: Option<String>,
+    /// Ask for the password again even if the browser is signed in.
+    #[arg(long)]
+    fresh: bool,
+    /// How long to wait for the sign-in, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(5..=3600))]
+    timeout: u64,
+}
+
+impl Args {
+    pub(crate) async fn run(self, app: &App, output: &Output) -> Outcome {
+        let name = bookmark_name(app, self.bookmark)?;
+        let method = if self.device {
+            sign_in::Method::Device
+        } else if self.paste {
+            sign_in::Method::Paste
+        } else {
+            sign_in::Method::Redirect
+        };
+        let options = sign_in::Options {
+            method,
+            open_browser: !self.no_browser,
+            account: self.account,
+            fresh: self.fresh,
+            timeout: Duration::from_secs(self.timeout),
+        };
+        let who = sign_in::sign_in(app, &name, options, &show::SignInTalk::new(output)).await?;
+        show::signed_in(output, &name, &who)?;
+        Ok(Exit::Done)
+    }
+}

@@ -1,0 +1,93 @@
+//! The commands, one file each: what can be typed, and which operation it starts.
+
+pub(crate) mod bookmark;
+pub(crate) mod cat;
+pub(crate) mod completions;
+pub(crate) mod cp;
+pub(crate) mod demo;
+pub(crate) mod handle_url;
+pub(crate) mod login;
+pub(crate) mod logout;
+pub(crate) mod ls;
+pub(crate) mod mb;
+pub(crate) mod presign;
+pub(crate) mod rb;
+pub(crate) mod rm;
+pub(crate) mod sandbox;
+pub(crate) mod scheme;
+pub(crate) mod stat;
+pub(crate) mod whoami;
+
+use clap::Subcommand;
+use pintail_core::address::Address;
+use pintail_core::name::{BookmarkName, KeyPrefix};
+
+use super::{Outcome, render::Output};
+use crate::ops::{App, Error};
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Demo(demo::Args),
+    Sandbox(sandbox::Args),
+    Login(login::Args),
+    Logout(logout::Args),
+    Whoami(whoami::Args),
+    #[command(subcommand)]
+    Bookmark(bookmark::Command),
+    Ls(ls::Args),
+    Stat(stat::Args),
+    Cat(cat::Args),
+    Cp(cp::Args),
+    Rm(rm::Args),
+    Mb(mb::Args),
+    Rb(rb::Args),
+    Presign(presign::Args),
+    #[command(subcommand)]
+    Scheme(scheme::Command),
+    HandleUrl(handle_url::Args),
+    Completions(completions::Completions),
+    Man(completions::Man),
+}
+
+impl Command {
+    pub(crate) async fn run(self, app: &App, output: &Output) -> Outcome {
+        match self {
+            Self::Demo(args) => args.run(app, output).await,
+            Self::Sandbox(args) => args.run(app, output).await,
+            Self::Login(args) => args.run(app, output).await,
+            Self::Logout(args) => args.run(app, output).await,
+            Self::Whoami(args) => args.run(app, output).await,
+            Self::Bookmark(command) => command.run(app, output).await,
+            Self::Ls(args) => args.run(app, output).await,
+            Self::Stat(args) => args.run(app, output).await,
+            Self::Cat(args) => args.run(app, output).await,
+            Self::Cp(args) => args.run(app, output).await,
+            Self::Rm(args) => args.run(app, output).await,
+            Self::Mb(args) => args.run(app, output).await,
+            Self::Rb(args) => args.run(app, output).await,
+            Self::Presign(args) => args.run(app, output).await,
+            Self::Scheme(command) => command.run(app, output),
+            Self::HandleUrl(args) => args.run(app, output).await,
+            Self::Completions(args) => args.run(output),
+            Self::Man(args) => args.run(output),
+        }
+    }
+}
+
+/// Reads the name of a bookmark, or takes the default one.
+fn bookmark_name(app: &App, text: Option<String>) -> Result<BookmarkName, Error> {
+    match text {
+        // `work:` is what one types everywhere else.
+        Some(text) => text.strip_suffix(':').unwrap_or(&text).parse().map_err(Error::Name),
+        None => app.default_bookmark(),
+    }
+}
+
+/// Reads an address; without one, the list of buckets of the default bookmark is meant.
+fn address(app: &App, text: Option<String>) -> Result<Address, Error> {
+    match text {
+        Some(text) => text.parse().map_err(Error::Address),
+        None => Ok(Address { bookmark: Some(app.default_bookmark()?), bucket: None, key: KeyPrefix::all() }),
+    }
+}

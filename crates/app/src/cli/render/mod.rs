@@ -1,0 +1,182 @@
+//! What a person or a program sees: the only place that prints.
+//!
+//! Standard output is data, standard error is talk. With `--json`, every line of standard output is one JSON object with
+//! a `version`; without it, data is text that reads well with and without colours.
+
+mod echo;
+mod progress;
+pub(crate) mod table;
+pub(crate) mod text;
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+use serde_json::Value;
+
+use echo::NoEcho;
+use pintail_core::secret::Secret;
+pub(crate) use progress::Progress;
+use zeroize::Zeroizing;
+
+use crate::environment::Terminal;
+
+/// The version of the JSON lines. It rises when a field changes its meaning or goes; new fields do not raise it.
+pub(crate) const JSON_VERSION: u64 = 1;
+
+/// Whether to use colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum ColourChoice {
+    /// On a terminal, unless `NO_COLOR` is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Where output goes and how it looks.
+#[derive(Clone, Debug)]
+pub(crate) struct Output {
+    json: bool,
+    quiet: bool,
+    terminal: Terminal,
+    colour: ColourChoice,
+}
+
+/// A style of a piece of text.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Style {
+    /// What matters most.
+    Strong,
+    /// What matters less.
+    Faint,
+    /// It went well.
+    Good,
+    /// It went wrong.
+    Bad,
+    /// Something to type.
+    Code,
+}
+
+impl Style {
+    fn codes(self) -> &'static str {
+        match self {
+            Self::Strong => "1",
+            Self::Faint => "2",
+            Self::Good => "32",
+            Self::Bad => "1;31",
+            Self::Code => "36",
+        }
+    }
+}
+
+impl Output {
+    pub(crate) fn new(json: bool, quiet: bool, colour: ColourChoice, terminal: Terminal) -> Self {
+        Self { json, quiet, terminal, colour }
+    }
+
+    /// Tells whether data is written as JSON lines.
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Makes an output for when the environment could not be read.
+    pub(crate) fn without_terminal(json: bool) -> Self {
+        let terminal =
+            Terminal { stdin: false, stdout: false, stderr: false, colour: false, colour_forced: false };
+        Self::new(json, false, ColourChoice::Never, terminal)
+    }
+
+    /// Writes one piece of data: a JSON line, or the text that `human` makes.
+    pub(crate) fn data(&self, value: &impl Serialize, human: impl FnOnce() -> String) -> io::Result<()> {
+        if self.json { self.json_line(value) } else { self.text_line(&human()) }
+    }
+
+    /// Writes one JSON line: the object that `value` is, with the version in front.
+    pub(crate) fn json_line(&self, value: &impl Serialize) -> io::Result<()> {
+        let mut line = serde_json::Map::new();
+        line.insert("version".into(), JSON_VERSION.into());
+        match serde_json::to_value(value).map_err(io::Error::other)? {
+            Value::Object(fields) => line.extend(fields),
+            other => {
+                line.insert("value".into(), other);
+            }
+        }
+        let mut text = serde_json::to_string(&line).map_err(io::Error::other)?;
+        text.push('\n');
+        let mut out = io::stdout().lock();
+        out.write_all(text.as_bytes())?;
+        out.flush()
+    }
+
+    /// Writes a line of text data.
+    pub(crate) fn text_line(&self, text: &str) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        out.write_all(text.as_bytes())?;
+        out.write_all(b"\n")
+    }
+
+    /// Writes bytes of an object to standard output as they are.
+    pub(crate) fn bytes(&self, bytes: &[u8]) -> io::Result<()> {
+        io::stdout().lock().write_all(bytes)
+    }
+
+    /// Says something to the person, on standard error. Lost if nobody listens.
+    pub(crate) fn say(&self, text: &str) {
+        if !self.quiet {
+            self.insist(text);
+        }
+    }
+
+    /// Says something to the person even when told to be quiet.
+    pub(crate) fn insist(&self, text: &str) {
+        let _ = writeln!(io::stderr().lock(), "{text}");
+    }
+
+    /// Asks on standard error and reads a line from standard input, without an echo where that is a terminal.
+    pub(crate) fn ask_hidden(&self, question: &str) -> io::Result<Secret> {
+        if self.terminal.stdin {
+            write!(io::stderr().lock(), "{question} ")?;
+        }
+        let quiet = self.terminal.stdin.then(NoEcho::start).transpose()?;
+        let mut line = Zeroizing::new(String::new());
+        io::stdin().read_line(&mut line)?;
+        if quiet.is_some() {
+            self.insist("");
+        }
+        Ok(Secret::new(line.trim()))
+    }
+
+    /// Styles a text that goes to standard error.
+    pub(crate) fn talk_style(&self, style: Style, text: &str) -> String {
+        styled(self.colours(self.terminal.stderr), style, text)
+    }
+
+    /// Styles a text that goes to standard output.
+    pub(crate) fn data_style(&self, style: Style, text: &str) -> String {
+        styled(self.colours(self.terminal.stdout), style, text)
+    }
+
+    /// Starts to show progress, on a terminal and once it has taken a second.
+    pub(crate) fn progress(&self) -> Progress {
+        Progress::new(self.terminal.stderr && !self.quiet && !self.json)
+    }
+
+    fn colours(&self, is_terminal: bool) -> bool {
+        match self.colour {
+            ColourChoice::Always => true,
+            ColourChoice::Never => false,
+            ColourChoice::Auto => self.terminal.colour_forced || (is_terminal && self.terminal.colour),
+        }
+    }
+}
+
+fn styled(colours: bool, style: Style, text: &str) -> String {
+    if colours { format!("\u{1b}[{}m{text}\u{1b}[0m", style.codes()) } else { text.to_owned() }
+}
+
+/// Tells whether an error only means that nobody reads our output any more (`pintail ls | head`).
+pub(crate) fn is_closed_pipe(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::BrokenPipe
+}

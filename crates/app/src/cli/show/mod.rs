@@ -1,0 +1,66 @@
+//! What is shown for each result: one JSON line for programs, text for people.
+
+mod bookmark;
+mod copy;
+mod demo;
+mod listing;
+mod object;
+mod sign_in;
+
+use serde::Serialize;
+
+pub(super) use bookmark::{ask_secret, bookmark, bookmark_added, bookmark_removed, bookmarks};
+pub(super) use copy::{CopyTalk, RemoveTalk, copy_plan, copy_report, remove_report};
+pub(super) use demo::{demo_end, demo_step, sandbox_ready};
+pub(super) use listing::Listing;
+pub(super) use object::{bucket_made, bucket_removed, presigned, stat};
+pub(super) use sign_in::{SignInTalk, scheme_installed, scheme_removed, signed_in, signed_out, who};
+
+use super::render::text::harmless;
+use super::render::{Output, Style};
+use crate::explain::{Exit, Explanation};
+
+/// An error as a program sees it.
+#[derive(Serialize)]
+struct FailureLine<'a> {
+    event: &'static str,
+    code: u8,
+    message: &'a str,
+    causes: &'a [String],
+    next: &'a [String],
+}
+
+/// Shows what went wrong and what to do, and returns how the run ends.
+pub(super) fn failure(output: &Output, explanation: &Explanation) -> Exit {
+    if output.is_json() {
+        let _ = output.json_line(&FailureLine {
+            event: "error",
+            code: explanation.exit.number(),
+            message: &explanation.message,
+            causes: &explanation.causes,
+            next: &explanation.next,
+        });
+    }
+    let mut text = format!("{} {}", output.talk_style(Style::Bad, "error:"), harmless(&explanation.message));
+    for cause in &explanation.causes {
+        text.push_str(&format!("\n  {} {}", output.talk_style(Style::Faint, "because:"), harmless(cause)));
+    }
+    for next in &explanation.next {
+        text.push_str(&format!("\n{} {}", output.talk_style(Style::Strong, "next:"), harmless(next)));
+    }
+    output.insist(&text);
+    explanation.exit
+}
+
+/// Lays out names and values, one pair a line.
+fn facts(output: &Output, pairs: &[(&str, String)]) -> String {
+    let width = pairs.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let lines: Vec<String> = pairs
+        .iter()
+        .map(|(name, value)| {
+            let padded = format!("{name:width$}");
+            format!("{}  {}", output.data_style(Style::Faint, &padded), harmless(value))
+        })
+        .collect();
+    lines.join("\n")
+}

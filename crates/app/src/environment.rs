@@ -1,0 +1,148 @@
+//! The environment, read once: the only file that looks at variables, folders of the user and the terminal.
+//!
+//! Everything below takes what it needs from an [`Environment`], so that a test or another front end can pass its own.
+
+use std::ffi::OsString;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+use etcetera::BaseStrategy;
+
+/// What the outside says that is not on the command line.
+#[derive(Clone, Debug)]
+pub(crate) struct Environment {
+    /// Where state is kept.
+    pub(crate) folders: Folders,
+    /// `PINTAIL_BOOKMARK`: the bookmark that `s3://…` means.
+    pub(crate) default_bookmark: Option<String>,
+    /// `PINTAIL_LOG`: a level (`error`, `warn`, `info`, `debug`, `trace`) for talk on standard error.
+    pub(crate) log: Option<String>,
+    /// `BROWSER`: programs to open addresses with, in the order to try.
+    pub(crate) browser: Option<String>,
+    /// Whether a window could open: `DISPLAY` or `WAYLAND_DISPLAY` is set, or the system needs neither.
+    pub(crate) has_display: bool,
+    /// `SSH_CONNECTION` is set: a browser opened here would not be in front of the person.
+    pub(crate) is_remote: bool,
+    /// The proxy for `https` addresses: `HTTPS_PROXY` or `ALL_PROXY`, capital letters or small ones.
+    pub(crate) https_proxy: Option<String>,
+    /// The proxy for `http` addresses: `http_proxy` (small letters only: a CGI caller controls the others).
+    pub(crate) http_proxy: Option<String>,
+    /// `NO_PROXY`: hosts reached without a proxy.
+    pub(crate) no_proxy: Option<String>,
+    /// `PINTAIL_CA_BUNDLE` or `AWS_CA_BUNDLE`: a PEM file of certificates to trust instead of the system's.
+    pub(crate) ca_bundle: Option<PathBuf>,
+    /// The terminal.
+    pub(crate) terminal: Terminal,
+    /// `PINTAIL_KEYCHAIN`: which keychain to use (`auto`, `secret-service`, `keyutils`, `file`, `plain`).
+    pub(crate) keychain: Option<String>,
+    /// `PINTAIL_LOG_FILE`: where talk of the log goes instead of standard error.
+    pub(crate) log_file: Option<PathBuf>,
+    /// The bus a Secret Service would be on: `DBUS_SESSION_BUS_ADDRESS`, or its usual socket.
+    pub(crate) session_bus: Option<String>,
+}
+
+/// The folders of one user, or of one `PINTAIL_HOME`.
+#[derive(Clone, Debug)]
+pub(crate) struct Folders {
+    /// Bookmarks and settings: what a person would back up.
+    pub(crate) config: PathBuf,
+    /// Encrypted secrets and what is learnt: may be lost at the price of a sign-in.
+    pub(crate) state: PathBuf,
+    /// The key of the encrypted secrets, kept apart from them.
+    pub(crate) data: PathBuf,
+    /// Sockets, gone with the session.
+    pub(crate) runtime: PathBuf,
+    /// Where desktop entries of the user live (`XDG_DATA_HOME`), for the scheme handler.
+    pub(crate) desktop_data: PathBuf,
+    /// Where the desktop's own choices live (`XDG_CONFIG_HOME`), for the scheme handler.
+    pub(crate) desktop_config: PathBuf,
+}
+
+/// What the terminal can show.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terminal {
+    /// Standard input is a terminal.
+    pub(crate) stdin: bool,
+    /// Standard output is a terminal.
+    pub(crate) stdout: bool,
+    /// Standard error is a terminal.
+    pub(crate) stderr: bool,
+    /// Colours are wanted: `NO_COLOR` is not set and `TERM` is not `dumb`.
+    pub(crate) colour: bool,
+    /// `CLICOLOR_FORCE` is set: colours even where there is no terminal.
+    pub(crate) colour_forced: bool,
+}
+
+/// No place for state could be found.
+#[derive(Debug, thiserror::Error)]
+#[error("no home folder is known; set PINTAIL_HOME to a folder for Pintail's state")]
+pub(crate) struct NoHome;
+
+impl Environment {
+    /// Reads the environment of this process.
+    pub(crate) fn read() -> Result<Self, NoHome> {
+        let text = |name: &str| variable(name).and_then(|value| value.into_string().ok());
+        let either = |name: &str| text(name).or_else(|| text(&name.to_ascii_lowercase()));
+        let has_window_system = variable("DISPLAY").is_some() || variable("WAYLAND_DISPLAY").is_some();
+        Ok(Self {
+            folders: Folders::read()?,
+            default_bookmark: text("PINTAIL_BOOKMARK"),
+            log: text("PINTAIL_LOG"),
+            browser: text("BROWSER"),
+            has_display: has_window_system || cfg!(any(target_os = "macos", windows)),
+            is_remote: variable("SSH_CONNECTION").is_some(),
+            https_proxy: either("HTTPS_PROXY").or_else(|| either("ALL_PROXY")),
+            http_proxy: text("http_proxy").or_else(|| either("ALL_PROXY")),
+            no_proxy: either("NO_PROXY"),
+            ca_bundle: variable("PINTAIL_CA_BUNDLE").or_else(|| variable("AWS_CA_BUNDLE")).map(PathBuf::from),
+            terminal: Terminal {
+                stdin: std::io::stdin().is_terminal(),
+                stdout: std::io::stdout().is_terminal(),
+                stderr: std::io::stderr().is_terminal(),
+                colour: variable("NO_COLOR").is_none() && text("TERM").as_deref() != Some("dumb"),
+                colour_forced: text("CLICOLOR_FORCE").is_some_and(|value| value != "0"),
+            },
+            keychain: text("PINTAIL_KEYCHAIN"),
+            log_file: variable("PINTAIL_LOG_FILE").map(PathBuf::from),
+            session_bus: text("DBUS_SESSION_BUS_ADDRESS").or_else(|| {
+                let socket = Path::new(&text("XDG_RUNTIME_DIR")?).join("bus");
+                socket.exists().then(|| format!("unix:path={}", socket.display()))
+            }),
+        })
+    }
+}
+
+impl Folders {
+    fn read() -> Result<Self, NoHome> {
+        let desktop = etcetera::base_strategy::Xdg::new().ok();
+        if let Some(home) = variable("PINTAIL_HOME") {
+            let home = std::path::absolute(PathBuf::from(home)).map_err(|_| NoHome)?;
+            return Ok(Self {
+                config: home.join("config"),
+                state: home.join("state"),
+                data: home.join("data"),
+                runtime: home.join("run"),
+                desktop_data: desktop.as_ref().map_or_else(|| home.join("share"), BaseStrategy::data_dir),
+                desktop_config: desktop
+                    .as_ref()
+                    .map_or_else(|| home.join("config"), BaseStrategy::config_dir),
+            });
+        }
+        let desktop = desktop.ok_or(NoHome)?;
+        let base = etcetera::choose_base_strategy().map_err(|_| NoHome)?;
+        let state = base.state_dir().unwrap_or_else(|| base.data_dir()).join("pintail");
+        Ok(Self {
+            config: base.config_dir().join("pintail"),
+            data: base.data_dir().join("pintail"),
+            runtime: base.runtime_dir().map_or_else(|| state.join("run"), |dir| dir.join("pintail")),
+            state,
+            desktop_data: desktop.data_dir(),
+            desktop_config: desktop.config_dir(),
+        })
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the one door to the environment")]
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}

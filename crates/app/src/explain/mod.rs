@@ -1,0 +1,193 @@
+//! What errors mean to a person: what happened, why, and what to do next.
+//!
+//! The only place with advice. Every error of an operation passes here on its way to the terminal, by an exhaustive match, and
+//! leaves with its exit code.
+
+mod exit;
+mod session;
+mod sign_in;
+mod store;
+mod sts;
+
+use std::error::Error as StdError;
+
+pub(crate) use exit::Exit;
+
+use crate::ops::Error;
+use crate::ops::copy::PlanError;
+
+/// An error in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Explanation {
+    /// What happened, as a fragment without a full stop.
+    pub(crate) message: String,
+    /// Why, from the nearest cause to the first, each said once.
+    pub(crate) causes: Vec<String>,
+    /// What to do, in the imperative, the likeliest help first.
+    pub(crate) next: Vec<String>,
+    /// How the run ends.
+    pub(crate) exit: Exit,
+}
+
+impl Explanation {
+    fn new(error: &dyn StdError, exit: Exit, next: impl IntoIterator<Item = String>) -> Self {
+        let (message, causes) = texts(error);
+        Self { message, causes, next: next.into_iter().collect(), exit }
+    }
+}
+
+/// Explains an error that no operation has.
+pub(crate) fn plain(error: &dyn StdError) -> Explanation {
+    Explanation::new(error, Exit::Failed, [])
+}
+
+/// Explains why an operation failed.
+pub(crate) fn explain(error: &Error) -> Explanation {
+    if let Some(missing) = error.no_credential() {
+        return session::explain(error, missing);
+    }
+    let with = |exit, next: &[&str]| Explanation::new(error, exit, next.iter().map(|&text| text.to_owned()));
+    let known = |names: &[pintail_core::name::BookmarkName]| {
+        let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+        format!("Name one of your bookmarks: {}.", names.join(", "))
+    };
+    match error {
+        Error::Address(_) => with(
+            Exit::Usage,
+            &["Write s3://bucket/key, or BOOKMARK:bucket/key; `pintail bookmark ls` lists your bookmarks."],
+        ),
+        Error::Authority { .. } => {
+            with(Exit::Failed, &["Correct the bookmark with `pintail bookmark add … --force`."])
+        }
+        Error::Bookmark { path, .. } => {
+            Explanation::new(error, Exit::Failed, [format!("Mend or remove the file {}.", path.display())])
+        }
+        Error::BookmarkExists(name) => Explanation::new(
+            error,
+            Exit::Failed,
+            [format!("Look at it with `pintail bookmark show {name}`; `--force` replaces it.")],
+        ),
+        Error::ClientCertificate(_) => with(
+            Exit::Failed,
+            &["Look at the files that the bookmark names: --certificate and --certificate-key."],
+        ),
+        Error::Connection { name, source } => {
+            let next = match source {
+                pintail_core::bookmark::ConnectionError::Missing { option, .. } => {
+                    format!("Give {option} to `pintail bookmark add {name}`.")
+                }
+                _ => format!(
+                    "Correct the value; `pintail bookmark add {name} … --force` replaces the bookmark."
+                ),
+            };
+            Explanation::new(error, Exit::Usage, [next])
+        }
+        Error::Deliver(_) => with(Exit::Failed, &["Start the sign-in again: `pintail login`."]),
+        Error::Different { .. } => with(
+            Exit::Failed,
+            &[
+                "Copy it again. If it happens again, something between here and S3 changes bytes: look at proxies and at the memory.",
+            ],
+        ),
+        Error::Handler(_) => with(
+            Exit::Failed,
+            &["Look at who may write the folders of the desktop: $XDG_DATA_HOME and $XDG_CONFIG_HOME."],
+        ),
+        Error::Interrupted => with(Exit::Interrupted, &[]),
+        Error::Key(_) => {
+            with(Exit::Failed, &["Copy the object to a name of your own choice: `pintail cp SOURCE ./name`."])
+        }
+        Error::Keychain(_) => session::explain_keychain(error),
+        Error::Local { source, .. } => match source.kind() {
+            std::io::ErrorKind::NotFound => with(Exit::NotFound, &[]),
+            std::io::ErrorKind::PermissionDenied => {
+                with(Exit::Failed, &["Look at who owns it and who may write there."])
+            }
+            std::io::ErrorKind::StorageFull => {
+                with(Exit::Failed, &["Make room on the disk, then copy again."])
+            }
+            _ => with(Exit::Failed, &[]),
+        },
+        Error::Name(_) => with(Exit::Usage, &[]),
+        Error::NoBookmark { known: names, .. } if names.is_empty() => with(
+            Exit::NotFound,
+            &["Add one: `pintail bookmark add --help`; or try the small cloud: `pintail sandbox`."],
+        ),
+        Error::NoBookmark { known: names, .. } => Explanation::new(error, Exit::NotFound, [known(names)]),
+        Error::NoClientSecret => {
+            with(Exit::Failed, &["Give it again: `pintail bookmark add … --client-secret --force`."])
+        }
+        Error::Plan(source) => with(
+            Exit::Usage,
+            match source {
+                PlanError::BothLocal { .. } => {
+                    &["Use your system's own copy program, or name a BOOKMARK:bucket/key."]
+                }
+                PlanError::Folder(_) => &["Add --recursive to copy folders with everything below them."],
+                PlanError::Stdio => &["Name one object in full, such as BOOKMARK:bucket/key."],
+                PlanError::SameTarget(_) => &["Copy them one by one to names of their own."],
+                PlanError::OntoItself(_) => &[],
+                PlanError::TargetNotAFolder(_) => &["End the target with a slash to make it a folder."],
+                PlanError::NotUnicode(_) => &["Rename the file."],
+            },
+        ),
+        Error::Proxy(_) => with(Exit::Failed, &["Correct HTTPS_PROXY, http_proxy or NO_PROXY."]),
+        Error::S3Endpoint(_) => with(Exit::Usage, &["Correct --endpoint of the bookmark."]),
+        Error::Sandbox(_) => with(Exit::Failed, &["Choose other ports with --port, or 0 for free ones."]),
+        Error::Scope(_) => with(Exit::Usage, &["Correct --scope of the bookmark."]),
+        Error::Session(missing) => session::explain(error, missing),
+        Error::SignIn(source) => sign_in::explain(error, source),
+        Error::SourceChanged(_) => with(Exit::Failed, &["Copy it again when nothing writes to it."]),
+        Error::Stdio(_) => with(Exit::Failed, &[]),
+        Error::Store(source) => store::explain(error, source),
+        Error::StsEndpoint(_) => with(Exit::Usage, &["Correct --sts-endpoint or --region of the bookmark."]),
+        Error::Tls(_) => with(
+            Exit::Failed,
+            &["Look at the CA bundle: PINTAIL_CA_BUNDLE, AWS_CA_BUNDLE, or the bookmark's own."],
+        ),
+        Error::Usage(_) => with(Exit::Usage, &[]),
+        Error::WhichBookmark { known: names } if names.is_empty() => with(
+            Exit::Usage,
+            &["Add one: `pintail bookmark add --help`; or try the small cloud: `pintail sandbox`."],
+        ),
+        Error::WhichBookmark { known: names } => {
+            Explanation::new(error, Exit::Usage, [known(names), "Or set PINTAIL_BOOKMARK.".into()])
+        }
+    }
+}
+
+/// Collects the texts of an error and its causes, leaving out what was said already.
+fn texts(error: &dyn StdError) -> (String, Vec<String>) {
+    let message = error.to_string();
+    let mut said = message.clone();
+    let mut causes = Vec::new();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !said.contains(&text) {
+            said.push_str(&text);
+            causes.push(text);
+        }
+        cause = match error.downcast_ref::<pintail_core::credential::CredentialError>() {
+            Some(error) => Some(error.source.as_ref()),
+            None => error.source(),
+        };
+    }
+    (message, causes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_are_said_once() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("could not read it: no such file")]
+        struct Outer(#[source] Inner);
+        #[derive(Debug, thiserror::Error)]
+        #[error("no such file")]
+        struct Inner;
+        assert_eq!(texts(&Outer(Inner)), ("could not read it: no such file".to_owned(), Vec::new()));
+    }
+}

@@ -1,0 +1,83 @@
+//! What it means that there is no credential: nobody signed in, the sign-in is over, or the exchange is refused.
+
+use pintail_identity::keychain::KeychainProblem;
+use pintail_identity::session::{SessionError, TokenSourceError, error::SignInOver};
+
+use super::{Exit, Explanation, sign_in, sts};
+use crate::ops::{Error, NoCredential};
+
+/// Explains an operation that failed for want of a credential.
+pub(super) fn explain(error: &Error, missing: &NoCredential) -> Explanation {
+    let connection = Some(missing.connection.as_ref());
+    let login = format!("Sign in: `pintail login {}`.", missing.name);
+    let mut explanation = Explanation::new(error, Exit::SignInNeeded, [login]);
+    match missing.source.as_ref() {
+        SessionError::NotSignedIn | SessionError::Record(_) => {}
+        SessionError::SignInAgain { why: SignInOver::Sts(exchange) } => {
+            let advice = sts::advise(exchange, connection);
+            explanation.causes.extend(advice.causes);
+        }
+        SessionError::SignInAgain { why: SignInOver::Issuer(tokens) } => {
+            if let Some(advice) = issuer_advice(tokens) {
+                explanation.next.push(advice);
+            }
+        }
+        SessionError::Exchange(exchange) => {
+            let advice = sts::advise(exchange, connection);
+            explanation.exit = advice.exit;
+            explanation.causes.extend(advice.causes);
+            explanation.next = advice.next;
+        }
+        SessionError::Tokens(tokens) => {
+            explanation.exit = Exit::Failed;
+            explanation.next = vec!["Try again in a moment; the issuer could not be asked.".into()];
+            explanation.next.extend(issuer_advice(tokens));
+        }
+        SessionError::Policy(_) => {
+            explanation.exit = Exit::Usage;
+            explanation.next = vec!["Narrow the session with fewer or shorter rules.".into()];
+        }
+        SessionError::Keychain(keychain) => {
+            explanation.exit = Exit::Failed;
+            explanation.next = keychain_advice(&keychain.problem);
+        }
+        SessionError::Lock(_) => {
+            explanation.exit = Exit::Failed;
+            explanation.next =
+                vec!["Another pintail may be renewing the credential: try again in a moment.".into()];
+        }
+        SessionError::Interrupted => {
+            explanation.exit = Exit::Failed;
+            explanation.next = Vec::new();
+        }
+    }
+    explanation
+}
+
+/// Explains a keychain that failed outside a session.
+pub(super) fn explain_keychain(error: &Error) -> Explanation {
+    let next = match error {
+        Error::Keychain(keychain) => keychain_advice(&keychain.problem),
+        _ => Vec::new(),
+    };
+    Explanation::new(error, Exit::Failed, next)
+}
+
+fn keychain_advice(_problem: &KeychainProblem) -> Vec<String> {
+    vec![
+        "Choose another place with PINTAIL_KEYCHAIN: secret-service, keyutils or file.".into(),
+        "If a stored entry is damaged, `pintail logout` removes it; then sign in again.".into(),
+    ]
+}
+
+/// What the issuer said, explained, if it said something that has an explanation.
+fn issuer_advice(error: &TokenSourceError) -> Option<String> {
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<pintail_identity::oidc::IssuerError>() {
+            return sign_in::issuer_fix(error);
+        }
+        cause = error.source();
+    }
+    None
+}

@@ -1,0 +1,229 @@
+//! The collection of bookmarks: one `.duck` file each, in the configuration folder.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use pintail_core::bookmark::{Bookmark, Connection, property};
+use pintail_core::name::{BookmarkName, NameError};
+use pintail_core::seam::Random;
+
+use super::Error;
+
+/// What `bookmark add` was told, as texts: they are judged together with what stands in the bookmark already.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Settings {
+    /// Values for the `Custom` dictionary, by property name.
+    pub(crate) custom: Vec<(&'static str, String)>,
+    /// The account to offer at sign-in.
+    pub(crate) username: Option<String>,
+    /// The place to start in.
+    pub(crate) path: Option<String>,
+    /// The session may only read.
+    pub(crate) read_only: bool,
+}
+
+/// The bookmarks of one folder.
+#[derive(Clone, Debug)]
+pub(crate) struct Bookmarks {
+    folder: PathBuf,
+}
+
+impl Bookmarks {
+    /// Looks at the bookmarks under a configuration folder. Nothing is read or made yet.
+    pub(crate) fn at(config: &Path) -> Self {
+        Self { folder: config.join("bookmarks") }
+    }
+
+    /// Returns the names of all bookmarks, sorted.
+    pub(crate) fn names(&self) -> Result<Vec<BookmarkName>, Error> {
+        let entries = match fs::read_dir(&self.folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(Error::local("read", &self.folder, error)),
+        };
+        let mut names: Vec<BookmarkName> = entries
+            .filter_map(Result::ok)
+            .filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".duck")?.parse().ok())
+            .collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// Reads one bookmark.
+    pub(crate) fn load(&self, name: &BookmarkName) -> Result<Bookmark, Error> {
+        let path = self.file(name);
+        let file = match fs::read(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(Error::NoBookmark { name: name.clone(), known: self.names()? });
+            }
+            Err(error) => return Err(Error::local("read", &path, error)),
+        };
+        Bookmark::read(&file).map_err(|source| Error::Bookmark { path, source })
+    }
+
+    /// Reads one bookmark and what it means.
+    pub(crate) fn connection(&self, name: &BookmarkName) -> Result<Connection, Error> {
+        let bookmark = self.load(name)?;
+        Connection::of(&bookmark).map_err(|source| Error::Connection { name: name.clone(), source })
+    }
+
+    /// Decides which bookmark is meant when none is named: the one of the environment, or the only one there is.
+    pub(crate) fn default(&self, chosen: Option<&str>) -> Result<BookmarkName, Error> {
+        if let Some(chosen) = chosen {
+            return chosen.parse().map_err(|e: NameError| Error::Name(e));
+        }
+        let mut names = self.names()?;
+        match names.len() {
+            1 => Ok(names.remove(0)),
+            _ => Err(Error::WhichBookmark { known: names }),
+        }
+    }
+
+    /// Adds a bookmark, checked as a whole before anything is written. An existing one is replaced only when `replace` says so.
+    pub(crate) fn add(
+        &self,
+        name: &BookmarkName,
+        settings: &Settings,
+        replace: bool,
+        random: &dyn Random,
+    ) -> Result<Connection, Error> {
+        let exists = self.file(name).exists();
+        if exists && !replace {
+            return Err(Error::BookmarkExists(name.clone()));
+        }
+        let mut bookmark = Bookmark::new(name, &uuid(random));
+        for (key, value) in &settings.custom {
+            bookmark.set_custom(key, Some(value));
+        }
+        if let Some(username) = &settings.username {
+            bookmark.set("Username", username);
+        }
+        if let Some(path) = &settings.path {
+            bookmark.set("Path", path);
+        }
+        if settings.read_only {
+            bookmark.set("Readonly", "true");
+        }
+        let connection =
+            Connection::of(&bookmark).map_err(|source| Error::Connection { name: name.clone(), source })?;
+        complete(&mut bookmark, &connection);
+        let file = bookmark.write().map_err(|source| Error::Bookmark { path: self.file(name), source })?;
+        self.replace(name, &file)?;
+        Ok(connection)
+    }
+
+    /// Removes a bookmark's file.
+    pub(crate) fn remove(&self, name: &BookmarkName) -> Result<(), Error> {
+        let path = self.file(name);
+        match fs::remove_file(&path) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                Err(Error::NoBookmark { name: name.clone(), known: self.names()? })
+            }
+            Err(error) => Err(Error::local("remove", &path, error)),
+        }
+    }
+
+    /// Returns the file of a bookmark, whether it exists or not.
+    pub(crate) fn file(&self, name: &BookmarkName) -> PathBuf {
+        self.folder.join(format!("{name}.duck"))
+    }
+
+    /// Puts a whole new file in the place of a bookmark: readers see the old or the new one, never a half.
+    fn replace(&self, name: &BookmarkName, content: &[u8]) -> Result<(), Error> {
+        fs::create_dir_all(&self.folder).map_err(|e| Error::local("make the folder", &self.folder, e))?;
+        let path = self.file(name);
+        let write = || -> std::io::Result<()> {
+            let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
+            file.write_all(content)?;
+            file.as_file().sync_all()?;
+            file.persist(&path).map_err(|error| error.error)?;
+            Ok(())
+        };
+        write().map_err(|error| Error::local("write", &path, error))
+    }
+}
+
+/// Fills in what Cyberduck and Mountain Duck need to read the bookmark: vendor, host and port.
+fn complete(bookmark: &mut Bookmark, connection: &Connection) {
+    let provider = match connection.issuer {
+        pintail_core::bookmark::Issuer::Entra { .. } => "aws-s3-sts-entra-oidc",
+        pintail_core::bookmark::Issuer::Other(_) => "pintail-s3-sts-oidc",
+    };
+    bookmark.set("Provider", provider);
+    let (host, port) = match &connection.s3_endpoint {
+        Some(url) => {
+            (url.host_str().unwrap_or_default().to_owned(), url.port_or_known_default().unwrap_or(443))
+        }
+        None => (format!("s3.{}", connection.region.partition().dns_suffix()), 443),
+    };
+    bookmark.set("Hostname", &host);
+    bookmark.set("Port", &port.to_string());
+    if bookmark.custom(property::REGION).is_none() {
+        bookmark.set("Region", connection.region.as_str());
+    }
+}
+
+/// Makes an identifier of random bits (RFC 9562, version 4).
+fn uuid(random: &dyn Random) -> String {
+    let mut bytes = [0; 16];
+    random.fill(&mut bytes);
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+}
+
+#[cfg(test)]
+mod tests {
+    use pintail_core::seam::SeededRandom;
+
+    use super::*;
+
+    fn settings() -> Settings {
+        Settings {
+            custom: vec![
+                (property::TENANT, "contoso.com".into()),
+                (property::CLIENT_ID, "11111111-2222-3333-4444-555555555555".into()),
+                (property::ROLE, "arn:aws:iam::123456789012:role/R".into()),
+            ],
+            ..Settings::default()
+        }
+    }
+
+    #[test]
+    fn a_bookmark_is_added_found_and_removed() {
+        let home = tempfile::tempdir().unwrap();
+        let bookmarks = Bookmarks::at(home.path());
+        let work: BookmarkName = "work".parse().unwrap();
+        assert!(matches!(bookmarks.default(None), Err(Error::WhichBookmark { known }) if known.is_empty()));
+        bookmarks.add(&work, &settings(), false, &SeededRandom::new(1)).unwrap();
+        assert_eq!(bookmarks.default(None).unwrap(), work);
+        assert_eq!(bookmarks.load(&work).unwrap().text("Hostname").as_deref(), Some("s3.amazonaws.com"));
+        let again = bookmarks.add(&work, &settings(), false, &SeededRandom::new(1));
+        assert!(matches!(again, Err(Error::BookmarkExists(_))));
+        bookmarks.remove(&work).unwrap();
+        assert!(matches!(bookmarks.load(&work), Err(Error::NoBookmark { .. })));
+    }
+
+    #[test]
+    fn nothing_is_written_when_a_value_is_wrong() {
+        let home = tempfile::tempdir().unwrap();
+        let bookmarks = Bookmarks::at(home.path());
+        let mut wrong = settings();
+        wrong.custom[2].1 = "S3Reader".into();
+        let error = bookmarks.add(&"work".parse().unwrap(), &wrong, false, &SeededRandom::new(1));
+        assert!(matches!(error, Err(Error::Connection { .. })));
+        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn identifiers_have_version_and_variant() {
+        let id = uuid(&SeededRandom::new(3));
+        assert_eq!(id.len(), 36);
+        assert_eq!(&id[14..15], "4");
+        assert!("89ab".contains(&id[19..20]));
+    }
+}

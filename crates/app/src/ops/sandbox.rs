@@ -1,0 +1,90 @@
+//! The small cloud, kept running for people to play with.
+
+use pintail_core::bookmark::property;
+use pintail_core::name::BookmarkName;
+use pintail_sandbox::{Sandbox, Summary};
+
+use super::bookmarks::Settings;
+use super::{App, Error, signal};
+
+/// How to run the sandbox.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Options {
+    /// The issuer's port, 0 for a free one.
+    pub(crate) port: u16,
+    /// Install the bookmark `sandbox` while it runs.
+    pub(crate) bookmark: bool,
+}
+
+/// What is known once it is up.
+#[derive(Clone, Debug)]
+pub(crate) struct Ready<'a> {
+    /// Where everything is.
+    pub(crate) summary: &'a Summary,
+    /// The bookmark that was installed.
+    pub(crate) bookmark: Option<BookmarkName>,
+}
+
+/// Runs the sandbox until a signal ends it.
+pub(crate) async fn run(
+    app: &App,
+    options: Options,
+    ready: impl FnOnce(&Ready<'_>) -> std::io::Result<()>,
+) -> Result<(), Error> {
+    let sandbox = start(options.port).await?;
+    let bookmark = if options.bookmark { Some(install(app, sandbox.summary())?) } else { None };
+    let told = ready(&Ready { summary: sandbox.summary(), bookmark: bookmark.clone() });
+    if told.is_ok() {
+        signal::interrupted().await;
+    }
+    if let Some(name) = &bookmark {
+        app.bookmarks().remove(name)?;
+    }
+    sandbox.stop().await;
+    told.map_err(Error::Stdio)
+}
+
+/// Starts a sandbox.
+pub(super) async fn start(port: u16) -> Result<Sandbox, Error> {
+    let options = pintail_sandbox::Options { port, ..pintail_sandbox::Options::default() };
+    Sandbox::start(options).await.map_err(|error| Error::Sandbox(error.into()))
+}
+
+/// Returns the settings of a bookmark that reaches a sandbox.
+pub(super) fn settings(summary: &Summary) -> Settings {
+    Settings {
+        custom: vec![
+            (property::TENANT, summary.tenant.clone()),
+            (property::AUTHORITY, authority(&summary.issuer)),
+            (property::CLIENT_ID, summary.client_id.clone()),
+            (property::ROLE, summary.role_arn.clone()),
+            (property::REGION, summary.region.clone()),
+            (property::S3_ENDPOINT, summary.s3_endpoint.clone()),
+            (property::STS_ENDPOINT, summary.sts_endpoint.clone()),
+        ],
+        ..Settings::default()
+    }
+}
+
+/// Cuts an issuer's address down to scheme, host and port.
+fn authority(issuer: &str) -> String {
+    url::Url::parse(issuer).map_or_else(|_| issuer.to_owned(), |url| url.origin().ascii_serialization())
+}
+
+/// Installs the bookmark `sandbox`. One that points elsewhere stays, and is an error.
+fn install(app: &App, summary: &Summary) -> Result<BookmarkName, Error> {
+    let name: BookmarkName = "sandbox".parse()?;
+    let bookmarks = app.bookmarks();
+    let is_ours = match bookmarks.connection(&name) {
+        Ok(connection) => connection
+            .s3_endpoint
+            .is_some_and(|url| matches!(url.host_str(), Some("127.0.0.1" | "localhost"))),
+        Err(Error::NoBookmark { .. }) => true,
+        Err(_) => false,
+    };
+    if !is_ours {
+        return Err(Error::BookmarkExists(name));
+    }
+    bookmarks.add(&name, &settings(summary), true, app.random())?;
+    Ok(name)
+}

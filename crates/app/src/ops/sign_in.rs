@@ -1,0 +1,419 @@
+//! Signing in and out, and who one is.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use pintail_core::bookmark::{Connection, Issuer, Redirect};
+use pintail_core::name::{AccountId, BookmarkName, ClientId, RoleArn, Tenant};
+use pintail_core::retry::Retry;
+use pintail_core::seam::{BoxFuture, Clock, HttpClient, HttpRequest, Random};
+use pintail_core::secret::Secret;
+use pintail_identity::oidc::{
+    self, Browser, Client, DriveError, Driver, Either, Identity as Subject, KnownIssuer, Loopback,
+    LoopbackOptions, Metadata, NoBrowser, Pasted, Personal, Prompt, RedirectReceiver, Renewal, Scopes,
+    SignInOptions, SignOutOptions, SystemBrowser, Tokens, scheme::Scheme, sign_out_url,
+};
+use pintail_identity::session::{
+    FreshTokens, RenewalMeans, SessionError, SessionStatus, TokenSource, TokenSourceError,
+};
+use pintail_identity::sts::TokenFacts;
+use url::Url;
+
+use super::connect::Identity;
+use super::{App, Error};
+
+/// How the person signs in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Method {
+    /// In a browser whose answer comes back to this machine.
+    Redirect,
+    /// In a browser somewhere; the address it ends on is pasted.
+    Paste,
+    /// On another device, with a code.
+    Device,
+}
+
+/// How to sign in.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    /// The way.
+    pub(crate) method: Method,
+    /// Open the browser, or only tell the address.
+    pub(crate) open_browser: bool,
+    /// The account to offer.
+    pub(crate) account: Option<String>,
+    /// Have the person prove who they are even if the browser is signed in.
+    pub(crate) fresh: bool,
+    /// How long to wait.
+    pub(crate) timeout: Duration,
+}
+
+/// Something to tell the person while a sign-in waits for them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Event<'a> {
+    /// Open this address; `opened` says that a browser was started with it.
+    Open {
+        /// The address.
+        url: &'a str,
+        /// A browser was started.
+        opened: bool,
+    },
+    /// Enter this code on that page.
+    DeviceCode {
+        /// The code.
+        user_code: &'a str,
+        /// The page.
+        url: &'a str,
+        /// Until when.
+        until: Timestamp,
+    },
+    /// Paste the address that the browser ends on.
+    Paste,
+    /// Something is unusual.
+    Warning {
+        /// What.
+        message: &'a str,
+    },
+}
+
+/// Listens to a sign-in.
+pub(crate) trait Talk: Send + Sync {
+    /// Tells the person. An error means that nobody reads any more.
+    fn event(&self, event: Event<'_>) -> io::Result<()>;
+}
+
+/// Who is signed in, as what.
+#[derive(Clone, Debug)]
+pub(crate) struct Who {
+    /// The name the issuer gives the person.
+    pub(crate) person: Option<String>,
+    /// The issuer, as tokens name it.
+    pub(crate) issuer: String,
+    /// The tenant's identifier, at Entra.
+    pub(crate) tenant: Option<String>,
+    /// The application.
+    pub(crate) client_id: ClientId,
+    /// The account of the role.
+    pub(crate) account: AccountId,
+    /// The role.
+    pub(crate) role: RoleArn,
+    /// The session, as AWS names it.
+    pub(crate) session: Option<String>,
+    /// When the credential ends.
+    pub(crate) until: Option<Timestamp>,
+    /// It renews itself.
+    pub(crate) renews: bool,
+    /// Where the sign-in is kept.
+    pub(crate) keychain: Option<String>,
+    /// When this was found out.
+    pub(crate) now: Timestamp,
+}
+
+/// What a sign-out did.
+#[derive(Clone, Debug)]
+pub(crate) struct SignedOut {
+    /// There was something to remove.
+    pub(crate) was_signed_in: bool,
+    /// The issuer's own sign-out page.
+    pub(crate) page: Option<Url>,
+    /// The page was opened.
+    pub(crate) opened: bool,
+}
+
+/// Signs a person in and exchanges the token at once, so that a refusal is known now.
+pub(crate) async fn sign_in(
+    app: &App,
+    name: &BookmarkName,
+    options: Options,
+    talk: &dyn Talk,
+) -> Result<Who, Error> {
+    let browser: Box<dyn Browser> = if options.open_browser && app.can_open_browser() {
+        Box::new(SystemBrowser::new(app.environment.browser.as_deref()))
+    } else {
+        Box::new(NoBrowser)
+    };
+    sign_in_with(app, name, options, browser.as_ref(), talk).await
+}
+
+/// As [`sign_in`], with a browser of the caller's.
+pub(super) async fn sign_in_with(
+    app: &App,
+    name: &BookmarkName,
+    options: Options,
+    browser: &dyn Browser,
+    talk: &dyn Talk,
+) -> Result<Who, Error> {
+    let identity = app.identity(name).await?;
+    warn_of_many_issuers(&identity.connection, talk)?;
+    let tokens = obtain(app, &identity, &options, browser, talk).await?;
+    let credentials = identity.credentials(name);
+    let signed_in = identity.session.sign_in(fresh(tokens)).await;
+    signed_in.map_err(|error| credentials.missing(Arc::new(error)))?;
+    identity.session.current_credential().await.map_err(|error| credentials.missing(error))?;
+    status(app, name, &identity).await
+}
+
+/// Tells who is signed in, with a credential that works now.
+pub(crate) async fn who_am_i(app: &App, name: &BookmarkName) -> Result<Who, Error> {
+    let identity = app.identity(name).await?;
+    let current = identity.session.current_credential().await;
+    current.map_err(|error| identity.credentials(name).missing(error))?;
+    status(app, name, &identity).await
+}
+
+/// Removes a sign-in and every credential bought with it.
+pub(crate) async fn sign_out(app: &App, name: &BookmarkName, open: bool) -> Result<SignedOut, Error> {
+    let identity = app.identity(name).await?;
+    let removed = identity.session.logout().await;
+    let removed = removed.map_err(|error| identity.credentials(name).missing(Arc::new(error)))?;
+    let page = sign_out_page(&identity).await;
+    let opened = match &page {
+        Some(page) if open && app.can_open_browser() => {
+            let browser = SystemBrowser::new(app.environment.browser.as_deref());
+            browser.open(&Secret::new(page.as_str())).await.is_ok()
+        }
+        _ => false,
+    };
+    Ok(SignedOut { was_signed_in: removed.was_signed_in, page, opened })
+}
+
+impl App {
+    /// Tells whether a browser opened here would be in front of the person.
+    fn can_open_browser(&self) -> bool {
+        self.environment.browser.is_some() || (self.environment.has_display && !self.environment.is_remote)
+    }
+}
+
+fn warn_of_many_issuers(connection: &Connection, talk: &dyn Talk) -> Result<(), Error> {
+    match &connection.issuer {
+        Issuer::Entra { tenant, .. } if !tenant.has_one_issuer() => {
+            let message = format!(
+                "the tenant `{tenant}` stands for many, each with an issuer of its own, and IAM needs one issuer; \
+                 give the tenant's ID or domain"
+            );
+            talk.event(Event::Warning { message: &message }).map_err(Error::Stdio)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Runs the sign-in to its checked tokens.
+async fn obtain(
+    app: &App,
+    identity: &Identity,
+    options: &Options,
+    browser: &dyn Browser,
+    talk: &dyn Talk,
+) -> Result<Tokens, Error> {
+    let silence: Mutex<Option<io::Error>> = Mutex::new(None);
+    let will_open = options.open_browser && app.can_open_browser();
+    let events = |event: oidc::Event<'_>| {
+        let told = match event {
+            oidc::Event::OpeningBrowser { url } => {
+                talk.event(Event::Open { url: url.expose(), opened: will_open }).and_then(|()| {
+                    if options.method == Method::Paste { talk.event(Event::Paste) } else { Ok(()) }
+                })
+            }
+            oidc::Event::DeviceCode(prompt) => talk.event(Event::DeviceCode {
+                user_code: &prompt.user_code,
+                url: prompt.verification_uri.as_str(),
+                until: prompt.expires_at,
+            }),
+            oidc::Event::BrowserFailed(_) if will_open => {
+                talk.event(Event::Warning { message: "the browser did not open; open the address yourself" })
+            }
+            oidc::Event::Retrying { endpoint, failed, wait } => {
+                tracing::info!(%endpoint, failed, wait_ms = wait.as_millis(), "asking again");
+                Ok(())
+            }
+            _ => Ok(()),
+        };
+        if let Err(error) = told {
+            silence.lock().expect("no holder of this lock panics").get_or_insert(error);
+        }
+    };
+    let mut driver = Driver::new(identity.http.as_ref(), app.clock.as_ref(), app.random.as_ref(), &events);
+    driver.time_max = options.timeout;
+    let mut known = KnownIssuer::default();
+    let tokens = if options.method == Method::Device {
+        driver.sign_in_by_device_code(&identity.client, &identity.scopes, &mut known).await?
+    } else {
+        let mut redirect = receiver(app, &identity.connection, options.method)?;
+        let account = options.account.as_deref().or(identity.connection.login_hint.as_deref());
+        let sign_in_options = SignInOptions {
+            scopes: identity.scopes.clone(),
+            prompt: options.fresh.then_some(Prompt::Login),
+            login_hint: account.map(Personal::new),
+            ..SignInOptions::default()
+        };
+        driver.sign_in(&identity.client, &sign_in_options, redirect.as_mut(), browser, &mut known).await?
+    };
+    match silence.into_inner().expect("no holder of this lock panics") {
+        Some(error) => Err(Error::Stdio(error)),
+        None => Ok(tokens),
+    }
+}
+
+/// Makes what waits for the browser's answer.
+fn receiver(app: &App, connection: &Connection, method: Method) -> Result<Box<dyn RedirectReceiver>, Error> {
+    let receiver: Box<dyn RedirectReceiver> = match &connection.redirect {
+        Redirect::Loopback(url) => {
+            let options = LoopbackOptions::from_redirect_uri(url.as_str()).map_err(DriveError::from)?;
+            let loopback = Loopback::bind(&options).map_err(DriveError::from)?;
+            if method == Method::Paste {
+                let pasted = Pasted::new(loopback.redirect_uri().to_owned(), stdin());
+                return Ok(Box::new(Either(loopback, pasted)));
+            }
+            Box::new(loopback)
+        }
+        Redirect::Scheme(url) => {
+            let folder = &app.environment.folders.runtime;
+            private_folder(folder)?;
+            let scheme = Scheme::new(url.as_str(), folder.clone());
+            if method == Method::Paste {
+                return Ok(Box::new(Either(scheme, Pasted::new(url.as_str(), stdin()))));
+            }
+            Box::new(scheme)
+        }
+    };
+    Ok(receiver)
+}
+
+fn stdin() -> tokio::io::BufReader<tokio::io::Stdin> {
+    tokio::io::BufReader::new(tokio::io::stdin())
+}
+
+/// Makes a folder that only its owner may enter.
+pub(super) fn private_folder(folder: &Path) -> Result<(), Error> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder).map_err(|source| Error::local("make the folder", folder, source))
+}
+
+async fn status(app: &App, name: &BookmarkName, identity: &Identity) -> Result<Who, Error> {
+    let missing = |error| identity.credentials(name).missing(Arc::new(error));
+    let status = identity.session.status().await.map_err(missing)?;
+    let status = status.ok_or_else(|| missing(SessionError::NotSignedIn))?;
+    Ok(who(&identity.connection, status, app.now()))
+}
+
+fn who(connection: &Connection, status: SessionStatus, now: Timestamp) -> Who {
+    let tenant = match &connection.issuer {
+        // The issuer of a tenant names it in its path, whatever the bookmark calls it.
+        Issuer::Entra { .. } => Url::parse(&status.issuer)
+            .ok()
+            .and_then(|url| url.path_segments()?.next().map(str::to_owned))
+            .filter(|segment| matches!(segment.parse(), Ok(Tenant::Guid(_)))),
+        Issuer::Other(_) => None,
+    };
+    Who {
+        person: status.person,
+        issuer: status.issuer,
+        tenant,
+        client_id: connection.client_id.clone(),
+        account: status.role.account().clone(),
+        role: status.role,
+        session: status.assumed_role_arn,
+        until: status.expires_at,
+        renews: status.renewal == RenewalMeans::RefreshToken,
+        keychain: Some(status.kept_in.to_string()),
+        now,
+    }
+}
+
+/// Asks the issuer where its sign-out page is. A sign-out that worked here is not spoilt by an issuer that is away.
+async fn sign_out_page(identity: &Identity) -> Option<Url> {
+    let request = HttpRequest::get(identity.client.authority.discovery_url());
+    let answer = identity.http.send(request).await.ok()?;
+    let metadata = Metadata::parse(&identity.client.authority, &answer.body).ok()?;
+    sign_out_url(&metadata, &identity.client.client_id, &SignOutOptions::default())
+}
+
+/// Puts checked tokens into the form that a session takes.
+fn fresh(tokens: Tokens) -> FreshTokens {
+    let claims = &tokens.claims;
+    let person = claims.preferred_username.as_ref().or(claims.email.as_ref()).or(claims.name.as_ref());
+    FreshTokens {
+        facts: TokenFacts {
+            issuer: claims.issuer.clone(),
+            audience: claims.audiences.clone(),
+            authorized_party: claims.authorized_party.clone(),
+            subject: claims.subject.expose().to_owned(),
+            expires_at: claims.expires_at,
+        },
+        expires_at: claims.expires_at,
+        session_name_hint: person.map(|person| person.expose().to_owned()),
+        id_token: tokens.id_token,
+        refresh_token: tokens.refresh_token,
+    }
+}
+
+/// The issuer as a source of ID tokens: renews sign-ins without the person.
+#[derive(Debug)]
+pub(super) struct IssuerTokens {
+    client: Client,
+    scopes: Scopes,
+    http: Arc<dyn HttpClient>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    known: Mutex<KnownIssuer>,
+}
+
+impl IssuerTokens {
+    pub(super) fn new(
+        client: Client,
+        scopes: Scopes,
+        http: Arc<dyn HttpClient>,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Self {
+        Self { client, scopes, http, clock, random, known: Mutex::default() }
+    }
+
+    async fn renew(
+        &self,
+        refresh_token: Secret,
+        previous: &TokenFacts,
+    ) -> Result<FreshTokens, TokenSourceError> {
+        let renewal = Renewal {
+            refresh_token,
+            scopes: self.scopes.clone(),
+            identity: Subject { issuer: previous.issuer.clone(), subject: previous.subject.clone() },
+            nonce: None,
+        };
+        let silent = |_: oidc::Event<'_>| {};
+        let driver = Driver::new(self.http.as_ref(), self.clock.as_ref(), self.random.as_ref(), &silent);
+        let mut known = self.known.lock().expect("no holder of this lock panics").clone();
+        let renewed = driver.renew(&self.client, &renewal, &mut known).await;
+        *self.known.lock().expect("no holder of this lock panics") = known;
+        renewed.map(fresh).map_err(|error| {
+            let retry = error.retry();
+            let source: Arc<dyn std::error::Error + Send + Sync> = Arc::new(error);
+            match retry {
+                Retry::AfterSignIn => TokenSourceError::SignInAgain { source: Some(source) },
+                retry => TokenSourceError::Failed { retry, source },
+            }
+        })
+    }
+}
+
+impl TokenSource for IssuerTokens {
+    fn fresh_id_token(
+        &self,
+        refresh_token: Option<Secret>,
+        previous: Option<TokenFacts>,
+    ) -> BoxFuture<'_, Result<FreshTokens, TokenSourceError>> {
+        Box::pin(async move {
+            match (refresh_token, previous) {
+                (Some(token), Some(previous)) => self.renew(token, &previous).await,
+                _ => Err(TokenSourceError::SignInAgain { source: None }),
+            }
+        })
+    }
+}

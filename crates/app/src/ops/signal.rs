@@ -1,0 +1,87 @@
+//! Interruption: the signals that end a run, and the work that has to be taken back before it ends.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use tokio::sync::Notify;
+
+/// Waits for SIGINT or SIGTERM.
+pub(crate) async fn interrupted() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = tokio::signal::ctrl_c().await;
+    }
+}
+
+/// Tells work that it should end, and whoever ends the run that some work has something to take back.
+#[derive(Debug, Default)]
+pub(crate) struct Interrupt {
+    set: AtomicBool,
+    notify: Notify,
+    guards: AtomicUsize,
+}
+
+/// While this lives, an interruption waits.
+#[derive(Debug)]
+pub(crate) struct Guard<'a>(&'a Interrupt);
+
+impl Interrupt {
+    /// Says that the run is to end.
+    pub(crate) fn set(&self) {
+        self.set.store(true, Ordering::SeqCst);
+        self.notify.notify_waiters();
+    }
+
+    /// Waits until the run is to end.
+    pub(crate) async fn wait(&self) {
+        let mut notified = std::pin::pin!(self.notify.notified());
+        // Registered before the look, so that no notification falls in between.
+        notified.as_mut().enable();
+        if !self.set.load(Ordering::SeqCst) {
+            notified.await;
+        }
+    }
+
+    /// Makes an interruption wait until the guard is dropped.
+    pub(crate) fn guard(&self) -> Guard<'_> {
+        self.guards.fetch_add(1, Ordering::SeqCst);
+        Guard(self)
+    }
+
+    /// Tells whether some work has something to take back.
+    pub(crate) fn is_guarded(&self) -> bool {
+        self.guards.load(Ordering::SeqCst) > 0
+    }
+}
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        self.0.guards.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn whoever_waits_is_woken_even_if_late() {
+        let interrupt = Interrupt::default();
+        {
+            let _guard = interrupt.guard();
+            assert!(interrupt.is_guarded());
+        }
+        assert!(!interrupt.is_guarded());
+        let (both, ()) = tokio::join!(interrupt.wait(), async { interrupt.set() });
+        both;
+        interrupt.wait().await;
+    }
+}

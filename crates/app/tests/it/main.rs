@@ -1,0 +1,20 @@
+//! The real binary, black box: against the sandbox in this process, and against the servers of the bench.
+//!
+//! Modules whose names are suites (`seaweedfs`, `issuer`, `hostile`, `browser`, `scheme`, `keychain`) need `cargo xtask test`; the
+//! others run anywhere.
+
+mod browser;
+mod cloud;
+mod commands;
+mod contract;
+mod copying;
+mod faults;
+mod hostile;
+mod issuer;
+mod keychain;
+mod listing;
+mod refusals;
+mod renewal;
+mod scheme;
+mod seaweedfs;
+mod sign_in;

@@ -1,0 +1,54 @@
+//! Renewal: `docs/behaviour.md`, section renewal.
+
+use std::fs;
+
+use pintail_sandbox::{Effect, Fault, Service};
+
+use crate::cloud::Cloud;
+use crate::copying::bytes;
+
+/// behaviour: renewal
+#[test]
+fn twenty_processes_cause_one_refresh_and_one_exchange() {
+    let cloud = Cloud::signed_in();
+    // S3 refuses the credential that all of them hold: each one needs another.
+    cloud.sandbox().world().expire_sessions();
+    cloud.sandbox().recorder().clear();
+    let runs: Vec<_> = (0..20).map(|_| cloud.env.pintail(["ls", "lab:", "--json"]).start()).collect();
+    for run in runs {
+        run.finish().succeeded();
+    }
+    let recorder = cloud.sandbox().recorder();
+    assert_eq!(recorder.count(Service::Sts, "AssumeRoleWithWebIdentity"), 1, "one exchange");
+    assert_eq!(recorder.count(Service::Issuer, "token"), 1, "one refresh");
+    assert!(recorder.count(Service::S3, "ListBuckets") >= 20);
+}
+
+/// behaviour: renewal
+#[test]
+fn a_credential_that_ends_in_the_middle_is_replaced_without_a_word() {
+    let cloud = Cloud::signed_in();
+    let (env, bucket) = (&cloud.env, cloud.bucket());
+    let content = bytes(64 << 20);
+    fs::write(env.work().join("large"), &content).expect("a file");
+    for operation in ["UploadPart", "CompleteMultipartUpload"] {
+        cloud.sandbox().faults().add(Fault::new(Service::S3, operation, Effect::ExpireSessions).nth(2));
+    }
+    cloud.sandbox().faults().add(Fault::new(Service::S3, "UploadPart", Effect::ForgetSessions).nth(5));
+    env.run(["cp", "large", &format!("lab:{bucket}/large")]).succeeded();
+    assert_eq!(cloud.object(&bucket, "large").expect("the object"), content);
+    cloud.sandbox().faults().clear();
+    cloud.sandbox().faults().add(Fault::new(Service::S3, "GetObject", Effect::ExpireSessions).nth(3));
+    env.run(["cp", &format!("lab:{bucket}/large"), "again"]).succeeded();
+    assert_eq!(fs::read(env.work().join("again")).expect("a file"), content);
+}
+
+/// behaviour: renewal
+#[test]
+fn a_sign_in_that_the_issuer_took_back_asks_for_a_new_one() {
+    let cloud = Cloud::signed_in();
+    cloud.sandbox().world().revoke_sign_ins(&cloud.summary().users[0].username);
+    cloud.sandbox().world().expire_sessions();
+    let output = cloud.env.run(["ls", "lab:"]).exited(4);
+    assert!(output.stderr.contains("pintail login lab"), "{}", output.stderr);
+}
