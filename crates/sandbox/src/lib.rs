@@ -41,6 +41,8 @@ mod s3;
 mod server;
 mod sigv4;
 mod sts;
+#[cfg(test)]
+mod tests;
 pub mod visitor;
 mod web;
 mod world;

@@ -53,7 +53,6 @@ pub(crate) fn full(bytes: impl Into<Bytes>) -> Body {
 }
 
 /// A request as a service sees it.
-#[derive(Debug)]
 pub(crate) struct Inbound {
     pub(crate) method: Method,
     pub(crate) uri: Uri,

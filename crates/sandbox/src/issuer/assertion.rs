@@ -26,7 +26,7 @@ pub(super) fn check(token: &str, app: &App, authority: &str, now: Timestamp) -> 
     if !jwt.claims["aud"].as_str().is_some_and(|audience| audience.starts_with(authority)) {
         return Err(fault(700_023, "Client assertion audience claim does not match Realm issuer."));
     }
-    if !jwt.claims["exp"].as_i64().is_some_and(|expires| expires > now.as_second()) {
+    if jwt.claims["exp"].as_i64().is_none_or(|expires| expires <= now.as_second()) {
         return Err(fault(700_024, "Client assertion is not within its valid time range."));
     }
     Ok(())

@@ -49,7 +49,8 @@ pub(super) async fn create(
     request: &mut S3Request<CreateBucketInput>,
 ) -> S3Result<S3Response<CreateBucketOutput>> {
     let name = request.input.bucket.clone();
-    let endpoint = request.region.as_ref().map_or(asked.core.region(), |region| region.as_str()).to_owned();
+    let endpoint =
+        request.region.as_ref().map_or_else(|| asked.core.region(), |region| region.as_str()).to_owned();
     let constraint = request
         .input
         .create_bucket_configuration
@@ -86,7 +87,7 @@ pub(super) async fn create(
         ));
     }
     storage.create(&name, &region, asked.now);
-    done(CreateBucketOutput { location: Some(format!("/{name}")), ..CreateBucketOutput::default() })
+    done(CreateBucketOutput { location: Some(format!("/{name}")) })
 }
 
 pub(super) async fn delete(

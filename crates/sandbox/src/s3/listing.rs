@@ -107,29 +107,34 @@ struct Listed {
     truncated: bool,
 }
 
-fn list(
-    asked: &Asked<'_>,
-    bucket: &str,
-    prefix: &str,
-    delimiter: Option<&str>,
-    start: &Start,
+/// What a page is asked for.
+struct Wanted<'a> {
+    bucket: &'a str,
+    prefix: &'a str,
+    delimiter: Option<&'a str>,
+    start: &'a Start,
     limit: i32,
     encode: bool,
     with_owner: bool,
-) -> S3Result<Listed> {
-    let owner = with_owner.then(|| owner(asked));
+}
+
+fn list(asked: &Asked<'_>, wanted: &Wanted<'_>) -> S3Result<Listed> {
+    let owner = wanted.with_owner.then(|| owner(asked));
     let storage = locked(&asked.core.storage);
-    let bucket = storage.buckets.get(bucket).ok_or_else(no_such_bucket)?;
+    let bucket = storage.buckets.get(wanted.bucket).ok_or_else(no_such_bucket)?;
     let is_current = |versions: &Vec<Version>| versions.last().is_some_and(|version| version.blob.is_some());
-    let limit = usize::try_from(limit).unwrap_or(0);
-    let (lines, truncated) = page(&bucket.keys, prefix, delimiter, start, limit, is_current);
+    let limit = usize::try_from(wanted.limit).unwrap_or(0);
+    let (lines, truncated) =
+        page(&bucket.keys, wanted.prefix, wanted.delimiter, wanted.start, limit, is_current);
     let last = lines.last().cloned();
     let mut listed =
         Listed { contents: Vec::new(), groups: Vec::new(), last, truncated: truncated && limit > 0 };
     for line in lines {
         match line {
-            Line::Group(group) => listed.groups.push(CommonPrefix { prefix: Some(encoded(&group, encode)) }),
-            Line::Key(key) => listed.contents.extend(object(bucket, &key, encode, owner.clone())),
+            Line::Group(group) => {
+                listed.groups.push(CommonPrefix { prefix: Some(encoded(&group, wanted.encode)) });
+            }
+            Line::Key(key) => listed.contents.extend(object(bucket, &key, wanted.encode, owner.clone())),
         }
     }
     Ok(listed)
@@ -196,8 +201,18 @@ pub(super) async fn second_edition(
     };
     let prefix = input.prefix.clone().unwrap_or_default();
     let delimiter = input.delimiter.as_deref();
-    let with_owner = input.fetch_owner == Some(true);
-    let listed = list(asked, &input.bucket, &prefix, delimiter, &start, max_keys, encode, with_owner)?;
+    let listed = list(
+        asked,
+        &Wanted {
+            bucket: &input.bucket,
+            prefix: &prefix,
+            delimiter,
+            start: &start,
+            limit: max_keys,
+            encode,
+            with_owner: input.fetch_owner == Some(true),
+        },
+    )?;
     done(ListObjectsV2Output {
         name: Some(input.bucket.clone()),
         prefix: Some(encoded(&prefix, encode)),
@@ -225,7 +240,18 @@ pub(super) async fn first_edition(
     let prefix = input.prefix.clone().unwrap_or_default();
     let delimiter = input.delimiter.as_deref();
     let start = marker(input.marker.as_deref(), &prefix, delimiter);
-    let listed = list(asked, &input.bucket, &prefix, delimiter, &start, max_keys, encode, true)?;
+    let listed = list(
+        asked,
+        &Wanted {
+            bucket: &input.bucket,
+            prefix: &prefix,
+            delimiter,
+            start: &start,
+            limit: max_keys,
+            encode,
+            with_owner: true,
+        },
+    )?;
     // Without a delimiter the last key is the next marker, and S3 leaves it to the client to see that.
     let next_marker = listed.last.as_ref().filter(|_| listed.truncated && delimiter.is_some()).map(|line| {
         let (Line::Key(text) | Line::Group(text)) = line;

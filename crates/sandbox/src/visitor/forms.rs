@@ -104,7 +104,9 @@ fn tag(text: &str) -> (Tag, &str) {
         let mut value = String::new();
         if let Some(after) = rest.strip_prefix('=') {
             let (raw, tail) = match after.chars().next() {
-                Some(quote @ ('"' | '\'')) => after[1..].split_once(quote).unwrap_or((&after[1..], "")),
+                Some(quote @ ('"' | '\'')) => {
+                    after[1..].split_once(quote).unwrap_or_else(|| (&after[1..], ""))
+                }
                 _ => {
                     after.split_at(after.find(|c: char| c.is_whitespace() || c == '>').unwrap_or(after.len()))
                 }

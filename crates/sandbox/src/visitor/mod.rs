@@ -95,7 +95,7 @@ impl From<WebError> for VisitError {
 
 /// What came of one request.
 enum Turn {
-    Page(Url, Response<Bytes>),
+    Page(Url, Box<Response<Bytes>>),
     /// A redirect to an address that no browser loads.
     Away(String),
 }
@@ -192,7 +192,7 @@ impl Visitor {
             body.append_pair(&field.name, value);
         }
         let cancel = form.buttons.iter().find(|(_, value)| self.declines && value == "cancel");
-        if let Some((name, value)) = cancel.or(form.buttons.first())
+        if let Some((name, value)) = cancel.or_else(|| form.buttons.first())
             && !name.is_empty()
         {
             body.append_pair(name, value);
@@ -207,7 +207,7 @@ impl Visitor {
             let response = self.fetch(&method, &url, body).await?;
             let location = response.headers().get(header::LOCATION).and_then(|value| value.to_str().ok());
             let Some(location) = location.filter(|_| response.status().is_redirection()) else {
-                return Ok(Turn::Page(url, response));
+                return Ok(Turn::Page(url, Box::new(response)));
             };
             let next = url.join(location).map_err(|_| VisitError::Address(location.to_owned()))?;
             if next.scheme() != "http" {

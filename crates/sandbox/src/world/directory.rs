@@ -159,7 +159,7 @@ pub(crate) enum ResponseMode {
 }
 
 /// A checked authorize request.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct AuthorizeRequest {
     pub(crate) client_id: String,
     pub(crate) redirect_uri: String,
@@ -174,21 +174,21 @@ pub(crate) struct AuthorizeRequest {
 }
 
 /// A PKCE challenge.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Challenge {
     pub(crate) value: String,
     pub(crate) sha256: bool,
 }
 
 /// What a sign-in page is for.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) enum Flow {
     Authorize(AuthorizeRequest),
     Device { device_code: String },
 }
 
 /// A page shown to a person who has not finished.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct PendingSignIn {
     pub(crate) flow: Flow,
     /// Set once the password was right.
@@ -196,7 +196,7 @@ pub(crate) struct PendingSignIn {
 }
 
 /// An authorization code that was handed out.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct IssuedCode {
     pub(crate) request: AuthorizeRequest,
     pub(crate) username: String,
@@ -205,7 +205,7 @@ pub(crate) struct IssuedCode {
 }
 
 /// A refresh token that was handed out.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct RefreshToken {
     pub(crate) client_id: String,
     pub(crate) username: String,
@@ -226,7 +226,7 @@ pub(crate) enum DeviceState {
 }
 
 /// A device sign-in.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct DeviceCode {
     pub(crate) user_code: String,
     pub(crate) client_id: String,
@@ -237,7 +237,6 @@ pub(crate) struct DeviceCode {
 }
 
 /// The tenant and everything in it.
-#[derive(Debug)]
 pub(crate) struct Directory {
     pub(crate) tenant: String,
     pub(crate) tenant_name: String,

@@ -29,7 +29,6 @@ use directory::Directory;
 use storage::{Blob, Storage};
 
 /// Everything the services of one sandbox share.
-#[derive(Debug)]
 pub(crate) struct Core {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Ids,
@@ -46,6 +45,13 @@ pub(crate) struct Core {
     pub(crate) issuer_keys: IssuerKeys,
     pub(crate) faults: Faults,
     pub(crate) recorder: Recorder,
+}
+
+/// Codes, tokens and passwords lie inside: nothing of it is shown.
+impl std::fmt::Debug for Core {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Core").field("authority", &self.authority).finish_non_exhaustive()
+    }
 }
 
 impl Core {

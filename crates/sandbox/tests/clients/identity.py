@@ -23,9 +23,9 @@ made = cli("iam", "create-open-id-connect-provider", "--url", "https://login.exa
            "--client-id-list", "one", "two", "--tags", "Key=made-by,Value=test")
 arn = made["OpenIDConnectProviderArn"]
 assert arn == f"arn:aws:iam::{account}:oidc-provider/login.example/tenant/v2.0", made
-cli("iam", "create-open-id-connect-provider", "--url", "https://login.example/tenant/v2.0", code="EntityAlreadyExists")
-cli("iam", "create-open-id-connect-provider", "--url", "http://login.example", code="InvalidInput")
-cli("iam", "create-open-id-connect-provider", "--url", "https://login.example/x?appid=1", code="InvalidInput")
+refused("EntityAlreadyExists", iam.create_open_id_connect_provider, Url="https://login.example/tenant/v2.0")
+refused("InvalidInput", iam.create_open_id_connect_provider, Url="http://login.example")
+refused("InvalidInput", iam.create_open_id_connect_provider, Url="https://login.example/x?appid=1")
 iam.add_client_id_to_open_id_connect_provider(OpenIDConnectProviderArn=arn, ClientID="three")
 iam.add_client_id_to_open_id_connect_provider(OpenIDConnectProviderArn=arn, ClientID="three")
 iam.remove_client_id_from_open_id_connect_provider(OpenIDConnectProviderArn=arn, ClientID="one")
@@ -43,7 +43,7 @@ role = cli("iam", "create-role", "--role-name", "BobOnly", "--assume-role-policy
            "--description", "Bob's", "--max-session-duration", "7200")["Role"]
 assert role["AssumeRolePolicyDocument"] == trust, role
 assert iam.get_role(RoleName="BobOnly")["Role"]["MaxSessionDuration"] == 7200
-cli("iam", "create-role", "--role-name", "BobOnly", "--assume-role-policy-document", json.dumps(trust), code="EntityAlreadyExists")
+refused("EntityAlreadyExists", iam.create_role, RoleName="BobOnly", AssumeRolePolicyDocument=json.dumps(trust))
 cli("iam", "create-role", "--role-name", "Bad", "--assume-role-policy-document", "{}", code="MalformedPolicyDocument")
 allow = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*"}]}
 iam.put_role_policy(RoleName="BobOnly", PolicyName="list", PolicyDocument=json.dumps(allow))
