@@ -153,7 +153,7 @@ fn needs(
     let object = format!("arn:aws:s3:::{bucket}/{key}");
     let by_version = |plain: &'static str, versioned: &'static str| if version { versioned } else { plain };
     let single = match operation {
-        "ListBuckets" => return vec![("s3:ListAllMyBuckets", "*".to_owned())],
+        "ListBuckets" => return vec![("s3:ListAllMyBuckets", "arn:aws:s3:::*".to_owned())],
         // Each key is asked for on its own.
         "DeleteObjects" => return Vec::new(),
         "CreateBucket" => ("s3:CreateBucket", whole),

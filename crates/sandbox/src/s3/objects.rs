@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue, header};
 use s3s::dto::*;
-use s3s::{Body, S3Error, S3Request, S3Response, S3Result, s3_error};
+use s3s::{Body, S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 
 use super::checksums::{Algorithm, Checksum as Sum, Claims, Kind, claims, md5, tell_checksum};
 use super::conditions::{Conditions, Purpose, check_write};
@@ -55,10 +55,15 @@ pub(super) fn find(bucket: &Stored, key: &str, version_id: Option<&str>) -> S3Re
     }
 }
 
-/// Finds an object in the storage.
+/// Finds an object in the storage. Whoever may not list a bucket is not told that a key is missing.
 fn look_up(asked: &Asked<'_>, bucket: &str, key: &str, version_id: Option<&str>) -> S3Result<Found> {
-    let storage = locked(&asked.core.storage);
-    find(storage.buckets.get(bucket).ok_or_else(no_such_bucket)?, key, version_id)
+    let found = {
+        let storage = locked(&asked.core.storage);
+        find(storage.buckets.get(bucket).ok_or_else(no_such_bucket)?, key, version_id)
+    };
+    let hidden = matches!(&found, Err(error) if *error.code() == S3ErrorCode::NoSuchKey)
+        && !asked.caller.may(asked.core, "s3:ListBucket", &format!("arn:aws:s3:::{bucket}"));
+    if hidden { Err(s3_error!(AccessDenied, "Access Denied")) } else { found }
 }
 
 /// The piece of an object that is asked for, if not all of it.
@@ -93,7 +98,7 @@ fn piece(blob: &Blob, range: Option<&Range>, part: Option<i32>) -> S3Result<Opti
 
 fn no_such_part() -> S3Error {
     let mut error = S3Error::with_message(
-        s3s::S3ErrorCode::Custom("InvalidPartNumber".into()),
+        S3ErrorCode::Custom("InvalidPartNumber".into()),
         "The requested partnumber is not satisfiable",
     );
     error.set_status_code(http::StatusCode::RANGE_NOT_SATISFIABLE);

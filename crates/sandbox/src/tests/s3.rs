@@ -151,6 +151,13 @@ async fn a_reader_reads() {
         200
     );
     assert_eq!(bench.s3(&narrow, "GET", "/pintail-demo?list-type=2", &[], b"").await.status, 403);
+    // A missing key is told only to whoever may list.
+    let blind =
+        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}]}"#;
+    let blind = bench.session("alice", &[("Policy", blind)]).await;
+    let missing = "/pintail-demo/missing";
+    assert_eq!(bench.s3(&blind, "GET", missing, &[], b"").await.refusal(), (403, "AccessDenied".into()));
+    assert_eq!(bench.s3(&key, "GET", missing, &[], b"").await.refusal(), (404, "NoSuchKey".into()));
 }
 
 #[tokio::test]
