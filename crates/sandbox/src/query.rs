@@ -51,7 +51,9 @@ pub(crate) fn is_query(inbound: &Inbound) -> bool {
     let form = inbound
         .header("content-type")
         .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
+    // `POST /?delete` on a bucket's own host is S3's, whatever type its body claims.
     inbound.path() == "/"
+        && inbound.query().raw("delete").is_none()
         && (inbound.method == Method::POST && form || inbound.query().get("Action").is_some())
 }
 

@@ -178,6 +178,9 @@ async fn presigned_addresses_end_with_the_sandboxs_clock() {
     let tampered = bench.presigned(&key, "/pintail-demo/readme.txt", 600).replace("readme", "Readme");
     assert_eq!(get(&tampered).await.refusal(), (403, "SignatureDoesNotMatch".into()));
     // An address lives no longer than the session that signed it.
+    let twice = bench.presigned(&key, "/pintail-demo/readme.txt", 600);
+    let twice = twice.trim_start_matches(&bench.sandbox.summary().s3_endpoint);
+    assert_eq!(bench.s3(&key, "GET", twice, &[], b"").await.refusal(), (400, "InvalidArgument".into()));
     let outlives = bench.presigned(&key, "/pintail-demo/readme.txt", 604_800);
     bench.advance(3600);
     assert_eq!(get(&outlives).await.refusal(), (400, "ExpiredToken".into()));
