@@ -1,11 +1,10 @@
 //! Real processes: twenty at once make one refresh and one exchange, and one that is killed is taken over from.
 //!
-//! The parent is issuer and STS on loopback and counts; each child is this test binary run again, told by its standard
-//! input what to do. The children share nothing but a folder: encrypted keychain files and locks.
+//! The parent is issuer and STS on loopback and counts; each child is the first of these tests run again, in a folder where a
+//! file tells it that it is a child. The children share nothing but a folder: encrypted keychain files and locks.
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -27,6 +26,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
 use super::fakes::{START, credential_xml, facts, identity, role};
+
+/// In the folder of a child: the parent's port.
+const PORT_FILE: &str = "parent-port";
 
 /// Issuer and STS in one, which count.
 #[derive(Debug, Default)]
@@ -177,7 +179,6 @@ fn session(folder: &Path, port: u16, now: Timestamp) -> Session {
 /// A folder with a sign-in whose ID token is over, and a server.
 struct Home {
     folder: tempfile::TempDir,
-    port: u16,
     counts: Arc<Counts>,
 }
 
@@ -198,20 +199,20 @@ impl Home {
             refresh_token: Some(Secret::new("refresh-0")),
         };
         session(folder.path(), port, past).sign_in(first).await.unwrap();
-        Self { folder, port, counts }
+        std::fs::write(folder.path().join(PORT_FILE), port.to_string()).unwrap();
+        Self { folder, counts }
     }
 
     /// Starts a child that gets a credential and says which.
     fn child(&self) -> Child {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "processes::child_gets_a_credential", "--ignored", "--nocapture"])
-            .stdin(Stdio::piped())
+        Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "processes::twenty_processes_make_one_refresh_and_one_exchange", "--nocapture"])
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .unwrap();
-        writeln!(child.stdin.take().unwrap(), "{} {}", self.port, self.folder.path().display()).unwrap();
-        child
+            .unwrap()
     }
 
     fn asked(&self) -> (u32, u32) {
@@ -226,19 +227,20 @@ async fn said(child: Child) -> String {
     found.unwrap_or_else(|| panic!("{stdout}{}", String::from_utf8_lossy(&output.stderr)))
 }
 
-#[tokio::test]
-#[ignore = "run by the other tests of this file, as a process of its own"]
-async fn child_gets_a_credential() {
-    let mut input = String::new();
-    std::io::stdin().read_to_string(&mut input).unwrap();
-    let (port, folder) = input.trim().split_once(' ').unwrap();
-    let session = session(&PathBuf::from(folder), port.parse().unwrap(), START.parse().unwrap());
+/// What a child does, if this process is one.
+async fn was_child() -> bool {
+    let Ok(port) = std::fs::read_to_string(PORT_FILE) else { return false };
+    let session = session(Path::new("."), port.parse().unwrap(), START.parse().unwrap());
     let credential = session.credential().await.unwrap().unwrap();
     println!("child got {}", credential.access_key_id);
+    true
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn twenty_processes_make_one_refresh_and_one_exchange() {
+    if was_child().await {
+        return;
+    }
     let home = Home::new().await;
     let children: Vec<Child> = (0..20).map(|_| home.child()).collect();
     for child in children {
