@@ -14,10 +14,11 @@ use pintail_core::seam::{Clock, HttpClient, HttpError, HttpErrorKind, HttpRespon
 use pintail_core::secret::Secret;
 
 use super::aadsts::PAGE_ONLY;
+use super::authority::Authority;
 use super::authorize::{Scopes, SignInOptions};
 use super::browser::{Browser, BrowserError};
 use super::device::DevicePrompt;
-use super::discovery::Endpoint;
+use super::discovery::{Endpoint, Metadata};
 use super::flow::{Fetch, Input, KnownIssuer, Now, Renewal, Replay, SignIn, SignInError, Step, Tokens};
 use super::pkce::RequestId;
 use super::redirect::{Arrival, Notice, Outcome, RedirectError, RedirectReceiver};
@@ -200,6 +201,21 @@ impl<'a> Driver<'a> {
         let mut run = Run { sign_in, surroundings: Surroundings::default() };
         let ended = self.run(&mut run, step).await;
         self.end(run, ended, known).await
+    }
+
+    /// Returns what an issuer says about itself, for a sign-out address or a diagnosis.
+    pub async fn discover<'k>(
+        &self,
+        authority: &Authority,
+        known: &'k mut KnownIssuer,
+    ) -> Result<&'k Metadata, DriveError> {
+        let mut fresh = known.clone().fresh(authority, self.clock.now());
+        if fresh.metadata().is_none() {
+            let response = self.fetch(KnownIssuer::question(authority)).await?;
+            fresh.learn(authority, &response, self.clock.now())?;
+        }
+        *known = fresh;
+        Ok(known.metadata().expect("it was there or was learned just now"))
     }
 
     fn timed_out(&self, client: &Client, run: &Run<'_>) -> DriveError {

@@ -15,29 +15,30 @@
 //! about retries, time-outs and how the person is told. What is learned about the issuer is kept in a
 //! [`KnownIssuer`], so that a renewal an hour later asks only for tokens.
 
+mod error;
+mod known;
+
 use std::fmt;
 use std::mem;
 use std::time::Duration;
 
-use http::header::ACCEPT;
-use http::{HeaderValue, StatusCode};
-use jiff::{SignedDuration, Timestamp};
-use pintail_core::retry::Retry;
+use jiff::Timestamp;
 use pintail_core::seam::{HttpRequest, HttpResponse, Random};
 use pintail_core::secret::Secret;
-use url::Url;
 
-use super::authority::Authority;
 use super::authorize::{Attempt, Scopes, SignInOptions, authorize_url};
 use super::claims::Claims;
 use super::device::{DeviceError, DevicePrompt, Polled, Polling};
-use super::discovery::{DiscoveryError, Endpoint, Metadata};
-use super::jwks::{KeyCache, KeyNeed, KeySet, KeySetError};
-use super::oauth_error::{IssuerError, status_passes};
+use super::discovery::{DiscoveryError, Endpoint};
+use super::jwks::{KeyNeed, KeySet};
 use super::pkce::{RequestId, Verifier, random_text};
 use super::redirect::{Answer, AnswerRefusal, Expected, FOREIGN_ANSWERS_MAX};
 use super::token::{Client, Grant, Refused, Sender, TokenAnswer, read_document, read_token_answer};
-use super::token_check::{Expectation, Identity, Nonce, TokenRefusal, Unchecked};
+use super::token_check::{Expectation, Identity, Nonce, Unchecked};
+pub use error::SignInError;
+use error::refused_by;
+pub use known::KnownIssuer;
+use known::{get, success};
 
 /// What to do next.
 #[derive(Debug)]
@@ -123,123 +124,6 @@ pub struct Renewal {
     pub identity: Identity,
     /// The nonce of the first sign-in, if it is still known.
     pub nonce: Option<Secret>,
-}
-
-/// What was learned about an issuer, worth keeping between sign-ins of one process.
-#[derive(Clone, Debug, Default)]
-pub struct KnownIssuer {
-    discovered: Option<(Authority, Metadata, Timestamp)>,
-    keys: KeyCache,
-}
-
-impl KnownIssuer {
-    /// A discovery document older than this is read again.
-    pub const AGE_MAX: SignedDuration = SignedDuration::from_hours(24);
-
-    /// Returns the issuer's metadata, if it was ever read.
-    pub fn metadata(&self) -> Option<&Metadata> {
-        self.discovered.as_ref().map(|(_, metadata, _)| metadata)
-    }
-
-    fn fresh(self, authority: &Authority, now: Timestamp) -> Self {
-        match &self.discovered {
-            Some((known, _, _)) if known != authority => Self::default(),
-            Some((_, _, read_at)) => {
-                let age = now.duration_since(*read_at);
-                if age.is_negative() || age >= Self::AGE_MAX {
-                    Self { discovered: None, ..self }
-                } else {
-                    self
-                }
-            }
-            None => self,
-        }
-    }
-}
-
-/// Why a sign-in ended without tokens.
-#[derive(Debug, thiserror::Error)]
-pub enum SignInError {
-    /// The browser's answer was refused.
-    #[error("the browser's answer was refused")]
-    Answer(#[source] AnswerRefusal),
-    /// The device code led nowhere.
-    #[error("the sign-in by device code ended")]
-    Device(#[from] DeviceError),
-    /// The discovery document was refused.
-    #[error("the issuer cannot be used")]
-    Discovery(#[from] DiscoveryError),
-    /// The issuer answered with an error.
-    #[error("the {endpoint} refused")]
-    Issuer {
-        /// Which endpoint.
-        endpoint: Endpoint,
-        /// The error.
-        source: Box<IssuerError>,
-    },
-    /// The key set was refused.
-    #[error("the issuer's keys cannot be used")]
-    Keys(#[from] KeySetError),
-    /// The issuer gave tokens and no ID token among them. After a renewal that means: this issuer wants the person to
-    /// sign in again each time.
-    #[error("the issuer gave no ID token")]
-    NoIdToken {
-        /// It was a renewal.
-        renewal: bool,
-    },
-    /// The caller handed in something that belongs to no step.
-    #[error("the sign-in was driven out of order")]
-    OutOfOrder,
-    /// An answer was not what the endpoint is for.
-    #[error("the {endpoint} answered with status {status} and nothing that could be read")]
-    Status {
-        /// Which endpoint.
-        endpoint: Endpoint,
-        /// The status.
-        status: StatusCode,
-    },
-    /// The ID token was refused.
-    #[error("the ID token was refused")]
-    Token(#[source] Box<TokenRefusal>),
-    /// Too many answers belonged to another sign-in.
-    #[error("{count} answers arrived that belong to no sign-in")]
-    TooManyForeign {
-        /// How many.
-        count: u32,
-    },
-}
-
-impl SignInError {
-    /// Tells what would have to change before this can succeed.
-    pub fn retry(&self) -> Retry {
-        match self {
-            Self::Issuer { source, .. } => source.retry(),
-            Self::Status { status, .. } if status_passes(*status) => Retry::Backoff,
-            Self::Device(DeviceError::Declined | DeviceError::Expired | DeviceError::CodeUnknown)
-            | Self::NoIdToken { renewal: true }
-            | Self::TooManyForeign { .. } => Retry::AfterSignIn,
-            Self::Token(refusal) => match **refusal {
-                TokenRefusal::NonceWrong
-                | TokenRefusal::SubjectChanged
-                | TokenRefusal::IssuerChanged { .. } => Retry::AfterSignIn,
-                _ => Retry::Never,
-            },
-            Self::Answer(AnswerRefusal::IssuerWrong(_) | AnswerRefusal::IssuerMissing) => Retry::Never,
-            Self::Answer(_) => Retry::AfterSignIn,
-            Self::Device(_)
-            | Self::Discovery(_)
-            | Self::Keys(_)
-            | Self::NoIdToken { renewal: false }
-            | Self::OutOfOrder
-            | Self::Status { .. } => Retry::Never,
-        }
-    }
-}
-
-impl From<TokenRefusal> for SignInError {
-    fn from(refusal: TokenRefusal) -> Self {
-        Self::Token(Box::new(refusal))
-    }
 }
 
 /// One sign-in, from its first step to its tokens or its error. It is of no use after either.
@@ -363,9 +247,7 @@ impl SignIn {
     pub fn handle(&mut self, input: Input, now: Now<'_>) -> Result<Step, SignInError> {
         match (mem::replace(&mut self.state, State::Finished), input) {
             (State::Discovering, Input::Response(response)) => {
-                let document = success(Endpoint::Discovery, &response)?;
-                let metadata = Metadata::parse(&self.client.authority, document)?;
-                self.known.discovered = Some((self.client.authority.clone(), metadata, now.time));
+                self.known.learn(&self.client.authority, &response, now.time)?;
                 self.begin(now)
             }
             (State::OpeningBrowser, Input::Shown) => {
@@ -414,8 +296,8 @@ impl SignIn {
         let step = if sign_in.known.discovered.is_some() {
             sign_in.begin(now)
         } else {
-            let request = get(sign_in.client.authority.discovery_url());
-            sign_in.go(State::Discovering, fetch(request, Endpoint::Discovery, Replay::Always))
+            let question = KnownIssuer::question(&sign_in.client.authority);
+            sign_in.go(State::Discovering, Step::Fetch(question))
         };
         (sign_in, step)
     }
@@ -563,33 +445,8 @@ impl SignIn {
     }
 }
 
-fn get(url: Url) -> HttpRequest {
-    let mut request = HttpRequest::get(url);
-    request.headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-    request
-}
-
 fn fetch(request: HttpRequest, endpoint: Endpoint, replay: Replay) -> Step {
     Step::Fetch(Fetch { request, endpoint, replay })
-}
-
-/// Returns the body of a successful answer. Entra explains an unknown tenant in the body of a failed one.
-fn success(endpoint: Endpoint, response: &HttpResponse) -> Result<&[u8], SignInError> {
-    if response.status == StatusCode::OK {
-        return Ok(&response.body);
-    }
-    let status = response.status;
-    Err(match read_document(response) {
-        Err(Refused::Issuer(source)) => SignInError::Issuer { endpoint, source },
-        _ => SignInError::Status { endpoint, status },
-    })
-}
-
-fn refused_by(endpoint: Endpoint) -> impl Fn(Refused) -> SignInError {
-    move |refused| match refused {
-        Refused::Issuer(source) => SignInError::Issuer { endpoint, source },
-        Refused::Unreadable { status } => SignInError::Status { endpoint, status },
-    }
 }
 
 #[cfg(test)]

@@ -303,7 +303,9 @@ fn write(path: &Path, text: &str) -> Result<(), HandlerError> {
     fs::create_dir_all(folder).map_err(failed)?;
     let temporary = folder.join(format!(".pintail-{}.tmp", std::process::id()));
     let replace = || {
-        let mut file = fs::File::create(&temporary)?;
+        // What a crash left behind goes first, so that the file is surely a new one and no link to another.
+        let _ = fs::remove_file(&temporary);
+        let mut file = fs::File::create_new(&temporary)?;
         file.write_all(text.as_bytes())?;
         if let Ok(metadata) = fs::metadata(&target) {
             file.set_permissions(metadata.permissions())?;

@@ -332,6 +332,22 @@ mod tests {
     }
 
     #[test]
+    fn degenerate_keys_verify_nothing() {
+        for (n, e) in [("", ""), ("AA", "AQAB"), ("AQ", "AQ"), ("AAAA", "AA"), ("gICA", "")] {
+            let key = json!({ "kty": "RSA", "n": n, "e": e });
+            let Some(key) = Key::parse(&key) else { continue };
+            for signature in [&[][..], &[0; 256], &[1; 256]] {
+                assert!(!key.verifies(Algorithm::Rs256, b"message", signature), "{n} {e}");
+                assert!(!key.verifies(Algorithm::Ps256, b"message", signature), "{n} {e}");
+            }
+        }
+        let off_curve = "AQ".repeat(21) + "A";
+        let key = json!({ "kty": "EC", "crv": "P-256", "x": off_curve, "y": off_curve });
+        let key = Key::parse(&key).unwrap();
+        assert!(!key.verifies(Algorithm::Es256, b"message", &[1; 64]));
+    }
+
+    #[test]
     fn a_key_fits_its_own_algorithms_only() {
         let of = |jwk: Value| Key::parse(&jwk).unwrap();
         let rsa = of(TestKey::rsa("r").jwk());

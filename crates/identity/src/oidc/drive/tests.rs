@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::oidc::browser::NoBrowser;
+use crate::oidc::end_session::{SignOutOptions, sign_out_url};
 use crate::oidc::redirect::{Loopback, LoopbackOptions, Pasted};
 use crate::oidc::testing::{
     CLIENT, ISSUER, NOON, TestKey, discovery_document, entra_claims, key_set, metadata,
@@ -382,6 +383,26 @@ async fn a_wrong_clock_is_corrected_by_the_issuers_before_a_token_is_judged() {
     let driver = Driver::new(&http, &clock, &random, &|_| {});
     let tokens = driver.renew(&client(), &renewal(), &mut KnownIssuer::default()).await;
     assert!(tokens.is_ok(), "{tokens:?}");
+}
+
+#[tokio::test]
+async fn an_issuer_is_asked_about_itself_once() {
+    let http = ScriptedHttp::default();
+    http.answer(200, discovery_document());
+    http.answer(404, "<html>");
+    let (clock, random) = (ManualClock::new(noon()), SeededRandom::new(1));
+    let driver = Driver::new(&http, &clock, &random, &|_| {});
+    let (mut known, client) = (KnownIssuer::default(), client());
+    for _ in 0..2 {
+        let metadata = driver.discover(&client.authority, &mut known).await.unwrap();
+        let url = sign_out_url(metadata, &client.client_id, &SignOutOptions::default()).unwrap();
+        assert!(url.path().ends_with("/logout"));
+    }
+    assert_eq!(http.requests().len(), 1);
+    let other = "https://idp.example".parse().unwrap();
+    let error = driver.discover(&other, &mut known).await.unwrap_err();
+    assert!(matches!(error, DriveError::SignIn(SignInError::Status { endpoint: Endpoint::Discovery, .. })));
+    assert!(known.metadata().is_some(), "a failure takes nothing away");
 }
 
 #[test]

@@ -2,10 +2,14 @@
 
 use super::*;
 use crate::oidc::testing::{CLIENT, GUID, ISSUER, NOON, TestKey, discovery_document, entra_claims, key_set};
-use http::HeaderMap;
+use crate::oidc::token_check::TokenRefusal;
+use http::{HeaderMap, StatusCode};
+use jiff::SignedDuration;
+use pintail_core::retry::Retry;
 use pintail_core::seam::SeededRandom;
 use serde_json::{Value, json};
 use std::collections::HashMap;
+use url::Url;
 
 fn client() -> Client {
     Client::public(ISSUER.parse().unwrap(), CLIENT.parse().unwrap())

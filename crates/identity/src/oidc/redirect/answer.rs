@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 
 use pintail_core::secret::Secret;
+use zeroize::Zeroizing;
 
 use super::super::authority::{IssuerMismatch, IssuerRule};
 use super::super::oauth_error::IssuerError;
@@ -155,9 +156,9 @@ impl Answer {
 }
 
 /// Undoes what a paste adds: white space and line breaks anywhere, quotes or angle brackets around.
-fn pasted(text: &str) -> String {
-    let text: String = text.chars().filter(|c| !c.is_whitespace()).collect();
-    text.trim_matches(['"', '\'', '<', '>', '`']).to_owned()
+fn pasted(text: &str) -> Zeroizing<String> {
+    let is_around = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>' | '`');
+    Zeroizing::new(text.trim_matches(is_around).chars().filter(|c| !c.is_whitespace()).collect())
 }
 
 fn split(text: &str, at: char) -> (&str, Option<&str>) {

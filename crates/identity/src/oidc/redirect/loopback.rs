@@ -171,9 +171,10 @@ impl Loopback {
                     Find::Ignored(what) => self.ignored.note(what, notice)?,
                 },
                 Some(_) = self.connections.join_next() => {}
-                // A connection that breaks while it is taken is the other side's affair.
-                accepted = accept(&self.v4, self.v6.as_ref()), if !full => if let Ok(stream) = accepted {
-                    self.connections.spawn(serve(stream, Arc::clone(&door)));
+                accepted = accept(&self.v4, self.v6.as_ref()), if !full => match accepted {
+                    Ok(stream) => drop(self.connections.spawn(serve(stream, Arc::clone(&door)))),
+                    // A connection that broke is the other side's affair; a machine out of file handles needs a rest.
+                    Err(_) => tokio::time::sleep(REST).await,
                 },
             }
         }
@@ -231,6 +232,8 @@ enum Find {
     Ignored(Notice),
 }
 
+/// How long to leave the door alone after it jammed.
+const REST: Duration = Duration::from_millis(100);
 /// How long a connection may take to say what it wants.
 const REQUEST_MAX: Duration = Duration::from_secs(10);
 /// How long a browser waits to learn how the sign-in ended before it is sent back to the terminal.
