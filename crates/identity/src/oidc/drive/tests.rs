@@ -287,7 +287,7 @@ async fn faults_that_pass_are_tried_again_with_patience() {
     let endpoints: Vec<Endpoint> = waits.iter().map(|(endpoint, _)| *endpoint).collect();
     assert_eq!(endpoints, [Discovery, Discovery, Token, Token, Token]);
     assert!(waits[3].1 >= Duration::from_secs(2), "the issuer's own wish is kept");
-    assert!(begun.elapsed() >= waits.iter().map(|(_, wait)| *wait).sum());
+    assert!(begun.elapsed() >= waits.iter().map(|(_, wait)| *wait).sum::<Duration>());
 }
 
 #[tokio::test(start_paused = true)]
