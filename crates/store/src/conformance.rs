@@ -27,6 +27,12 @@ use crate::payload::Payload;
 pub struct Capabilities {
     /// Keys such as `a//b`, `/a` and `a/../b` are kept as they are.
     pub verbatim_keys: bool,
+    /// Listings are in the order of the keys' bytes; else in that of a tree of folders.
+    pub byte_order: bool,
+    /// An object whose key ends with a slash holds bytes.
+    pub filled_folders: bool,
+    /// A part that was sent again is listed once.
+    pub replaced_parts_vanish: bool,
     /// Keys may hold control characters.
     pub control_characters: bool,
     /// The store refuses bytes whose checksum is another than the one told.
@@ -59,6 +65,9 @@ impl Capabilities {
     /// Everything: what Amazon S3 does.
     pub const ALL: Self = Self {
         verbatim_keys: true,
+        byte_order: true,
+        filled_folders: true,
+        replaced_parts_vanish: true,
         control_characters: true,
         checks_checksums: true,
         tells_checksums: true,
@@ -92,8 +101,9 @@ impl Ground {
     /// # Panics
     /// When that fails.
     pub async fn new(store: Arc<dyn ObjectStore>, case: &str, can: Capabilities) -> Self {
-        let bucket: BucketName =
-            format!("conformance-{}", case.replace('_', "-")).parse().expect("a bucket name");
+        // Two runs may share a service.
+        let name = format!("c-{}-{}", case.replace('_', "-"), std::process::id());
+        let bucket: BucketName = name.parse().expect("a bucket name");
         let ground = Self { store, bucket, can };
         if let Err(error) = ground.store.create_bucket(&ground.bucket).await {
             assert_eq!(*error.kind(), ErrorKind::AlreadyExists, "{error:?}");

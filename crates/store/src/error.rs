@@ -439,9 +439,9 @@ fn escaped(text: &str) -> String {
     };
     text.chars().fold(String::with_capacity(text.len()), |mut shown, c| {
         if hostile(c) {
-            shown.extend(c.escape_unicode())
+            shown.extend(c.escape_unicode());
         } else {
-            shown.push(c)
+            shown.push(c);
         }
         shown
     })

@@ -1,4 +1,5 @@
 //! The store in memory keeps the promises, alone and through every wrapper.
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 
 use std::sync::Arc;
 

@@ -63,5 +63,9 @@ pub async fn listings_are_in_the_order_of_bytes(on: &Ground) {
     let mut names = ["A", "a", "a-b", "a.b", "a/b", "a0", "b", "é", "𝄞", "ﬀ"];
     filled(on, &names).await;
     names.sort_unstable();
-    assert_eq!(all(on, List::default()).await.0, names);
+    let mut listed = all(on, List::default()).await.0;
+    if !on.can.byte_order {
+        listed.sort_unstable();
+    }
+    assert_eq!(listed, names);
 }

@@ -72,6 +72,9 @@ pub async fn parts_are_listed_and_replaced(on: &Ground) {
             None => break,
         }
     }
+    if !on.can.replaced_parts_vanish {
+        seen.dedup_by_key(|part| part.number);
+    }
     let sizes: Vec<_> = seen.iter().map(|part| (part.number.value(), part.size_bytes)).collect();
     assert_eq!(sizes, [(1, Some(11)), (2, Some(12)), (3, Some(13))]);
     on.store.abort_upload(&upload).await.expect("the upload is aborted");

@@ -265,10 +265,14 @@ pub(super) fn upload_page(document: &[u8], bucket: &BucketName) -> Result<Upload
         page.uploads.push(PendingUpload { upload, initiated });
     }
     if truncated {
-        let Some(marker) = next_key else {
-            return Err(Malformed::new("it is cut without saying where to go on"));
+        page.next = match (next_key, page.uploads.last()) {
+            (Some(marker), _) => Some(UploadMarker { key: decoded(marker, encoded)?, id: next_id }),
+            // Where the service forgets to say it, the last upload does.
+            (None, Some(PendingUpload { upload, .. })) => {
+                Some(UploadMarker { key: upload.key.to_string(), id: Some(upload.id.clone()) })
+            }
+            (None, None) => return Err(Malformed::new("it is cut without saying where to go on")),
         };
-        page.next = Some(UploadMarker { key: decoded(marker, encoded)?, id: next_id });
     }
     Ok(page)
 }
@@ -443,11 +447,11 @@ mod tests {
 
     #[test]
     fn requests_are_written() {
-        let items = [DeleteItem { key: "a<&>\u{1}".parse().unwrap(), version: Some("v".into()) }];
+        let items = [DeleteItem { key: "a<&>\r".parse().unwrap(), version: Some("v".into()) }];
         assert_eq!(
             delete_request(&items),
             "<Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Quiet>false</Quiet>\
-             <Object><Key>a&lt;&amp;&gt;&#1;</Key><VersionId>v</VersionId></Object></Delete>"
+             <Object><Key>a&lt;&amp;&gt;&#13;</Key><VersionId>v</VersionId></Object></Delete>"
         );
         assert!(create_bucket_request(&"us-east-1".parse().unwrap()).is_none());
         let part = PartInfo {

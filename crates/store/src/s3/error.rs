@@ -34,8 +34,9 @@ impl Refusal {
                 "HostId" => &mut answer.host_id,
                 "Region" => &mut region,
                 "Endpoint" => {
-                    region =
-                        endpoint::region_of_host(text).map(|region| region.to_string()).or(region.take());
+                    region = endpoint::region_of_host(text)
+                        .map(|region| region.to_string())
+                        .or_else(|| region.take());
                     return Ok(());
                 }
                 _ => return Ok(()),

@@ -14,7 +14,7 @@ use super::download::Checked;
 use super::header::{self, Unsendable};
 use super::perform::{Failure, Reply, ReplyBody};
 use super::upload::Plan;
-use super::xml::Malformed;
+use super::xml::{self, Malformed};
 use crate::error::{ErrorKind, Missing, Operation, Result, StoreError};
 use crate::object_store::{
     BucketInfo, BucketPage, ByteRange, ChecksumChoice, CompleteUpload, Copied, Copy, CopySource,
@@ -188,27 +188,25 @@ impl ObjectStore for S3Store {
     }
 
     async fn delete_many(&self, bucket: &BucketName, items: &[DeleteItem]) -> Result<Vec<DeleteOutcome>> {
-        let call = Call::new(Operation::DeleteMany, Method::POST).bucket(bucket);
-        if items.is_empty() {
-            return Ok(Vec::new());
-        }
         if items.len() > DELETE_MANY_MAX {
-            return Err(call.error(ErrorKind::InvalidArgument("more than 1,000 objects in one deletion")));
+            let kind = ErrorKind::InvalidArgument("more than 1,000 objects in one deletion");
+            return Err(StoreError::new(kind, Operation::DeleteMany).at(bucket, None));
         }
-        let request = document::delete_request(items);
-        // This one call needs a checksum, and CRC32 is the one that every service takes.
-        let checksum = Checksum::of(Algorithm::Crc32, request.as_bytes());
-        let call = call
-            .query([("delete", "")])
-            .headers(|headers| {
-                header::insert(headers, header::SDK_CHECKSUM_ALGORITHM, checksum.algorithm().name())?;
-                header::insert(headers, header::checksum_name(checksum.algorithm()), checksum.to_string())?;
-                header::insert(headers, "content-type", "application/xml")
-            })?
-            .document(request)
-            .wants(Wanted::Document);
-        let reports = self.read_document(&call, document::delete_reports).await?;
-        Ok(outcomes(bucket, items, reports))
+        let told = |item: &&DeleteItem| xml::can_carry(item.key.as_str());
+        let listed: Vec<DeleteItem> = items.iter().filter(told).cloned().collect();
+        let mut outcomes = self.delete_listed(bucket, &listed).await?.into_iter();
+        let mut all = Vec::with_capacity(items.len());
+        for item in items {
+            all.push(match if told(&item) { outcomes.next() } else { None } {
+                Some(outcome) => outcome,
+                // No document can name this key; a request for it alone can.
+                None => {
+                    let options = Delete { version: item.version.clone(), if_match: None };
+                    self.delete(bucket, &item.key, &options).await
+                }
+            });
+        }
+        Ok(all)
     }
 
     async fn copy(
@@ -243,7 +241,7 @@ impl ObjectStore for S3Store {
     ) -> Result<Upload> {
         let mut rung = self.learned.rung();
         loop {
-            let algorithm = options.checksum.or(rung.algorithm());
+            let algorithm = options.checksum.or_else(|| rung.algorithm());
             let call = Call::new(Operation::CreateUpload, Method::POST)
                 .object(bucket, key)
                 .query([("uploads", "")])
@@ -433,6 +431,28 @@ impl ObjectStore for S3Store {
 }
 
 impl S3Store {
+    /// Deletes the objects whose keys a document can name.
+    async fn delete_listed(&self, bucket: &BucketName, items: &[DeleteItem]) -> Result<Vec<DeleteOutcome>> {
+        if items.is_empty() {
+            return Ok(Vec::new());
+        }
+        let request = document::delete_request(items);
+        // This one call needs a checksum, and CRC32 is the one that every service takes.
+        let checksum = Checksum::of(Algorithm::Crc32, request.as_bytes());
+        let call = Call::new(Operation::DeleteMany, Method::POST)
+            .bucket(bucket)
+            .query([("delete", "")])
+            .headers(|headers| {
+                header::insert(headers, header::SDK_CHECKSUM_ALGORITHM, checksum.algorithm().name())?;
+                header::insert(headers, header::checksum_name(checksum.algorithm()), checksum.to_string())?;
+                header::insert(headers, "content-type", "application/xml")
+            })?
+            .document(request)
+            .wants(Wanted::Document);
+        let reports = self.read_document(&call, document::delete_reports).await?;
+        Ok(outcomes(bucket, items, reports))
+    }
+
     /// Performs a call and reads its document.
     async fn read_document<T>(
         &self,

@@ -89,9 +89,27 @@ struct Course {
     rung: Rung,
     ambiguous: bool,
     clock_mended: bool,
+    mismatched: bool,
     /// The checksum that goes into a header, computed by an earlier attempt.
     summed: Option<Checksum>,
     sent: Option<Checksum>,
+}
+
+impl Course {
+    fn new(rung: Rung) -> Self {
+        Self {
+            failed: 0,
+            attempts: 0,
+            redirects: 0,
+            reuse: Reuse::Allowed,
+            rung,
+            ambiguous: false,
+            clock_mended: false,
+            mismatched: false,
+            summed: None,
+            sent: None,
+        }
+    }
 }
 
 /// How one attempt failed.
@@ -148,17 +166,7 @@ struct Prepared {
 impl S3Store {
     /// Carries out a call: as often as the schedule allows, wherever the bucket is, with whatever the service takes.
     pub(super) async fn perform(&self, call: &Call<'_>) -> Result<Reply, Failure> {
-        let mut course = Course {
-            failed: 0,
-            attempts: 0,
-            redirects: 0,
-            reuse: Reuse::Allowed,
-            rung: self.learned.rung(),
-            ambiguous: false,
-            clock_mended: false,
-            summed: None,
-            sent: None,
-        };
+        let mut course = Course::new(self.learned.rung());
         loop {
             course.attempts += 1;
             let failed = match self.attempt(call, &mut course).await {
@@ -229,8 +237,10 @@ impl S3Store {
                 self.credentials.refused(credential);
                 Retry::AfterRenewal
             }
-            // The source is read again: it may have been the one that changed.
+            // Sent once more, and read once more: chance does not strike twice, a wrong checksum does.
+            ErrorKind::ChecksumMismatch if course.mismatched => Retry::Never,
             ErrorKind::ChecksumMismatch => {
+                course.mismatched = true;
                 course.summed = None;
                 Retry::Backoff
             }
@@ -350,17 +360,7 @@ impl S3Store {
         if call.key.is_some() {
             twin.headers.insert(http::header::RANGE, HeaderValue::from_static("bytes=0-0"));
         }
-        let mut course = Course {
-            failed: 0,
-            attempts: 0,
-            redirects: 0,
-            reuse: Reuse::Allowed,
-            rung: Rung::TOP,
-            ambiguous: false,
-            clock_mended: true,
-            summed: None,
-            sent: None,
-        };
+        let mut course = Course::new(Rung::TOP);
         if let Err(explained) = Box::pin(self.attempt(&twin, &mut course)).await
             && explained.answer.status == failed.answer.status
             && explained.answer.code.is_some()
@@ -549,9 +549,30 @@ fn is_temporary(credential: &Credential) -> bool {
     credential.session_token.is_some()
 }
 
-/// Tells whether a document is an error, without reading it whole: the root is among the first bytes.
+/// Tells whether a document is an error, without reading it whole: the root is the first element.
 fn is_error_document(document: &[u8]) -> bool {
-    let start = document.trim_ascii_start();
-    let start = &start[..start.len().min(256)];
-    start.windows(7).any(|window| window == b"<Error>" || window == b"<Error ")
+    let is_element = |at: &usize| !matches!(document.get(at + 1), Some(b'?' | b'!') | None);
+    let mut opened = document.iter().enumerate().filter(|(_, byte)| **byte == b'<').map(|(at, _)| at);
+    let Some(root) = opened.find(is_element) else { return false };
+    let name = &document[root + 1..];
+    name.starts_with(b"Error>") || name.starts_with(b"Error ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_told_from_a_result_that_lists_errors() {
+        for (document, is_error) in [
+            ("<Error><Code>x</Code></Error>", true),
+            (" \n<?xml version=\"1.0\"?>\n<!-- c --><Error xmlns=\"x\"/>", true),
+            ("<DeleteResult><Error><Key>a</Key></Error></DeleteResult>", false),
+            ("<Errors/>", false),
+            ("", false),
+            ("<", false),
+        ] {
+            assert_eq!(is_error_document(document.as_bytes()), is_error, "{document}");
+        }
+    }
 }

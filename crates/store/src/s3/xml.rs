@@ -138,8 +138,14 @@ impl Writer {
     }
 }
 
-/// Escapes a text. Control characters become references, which S3 reads back in keys though XML 1.0 forbids them;
-/// a line break or tab written as itself would be read as a space or changed.
+/// Tells whether XML 1.0 has a way to write a text: most control characters it has not.
+pub(super) fn can_carry(text: &str) -> bool {
+    !text
+        .chars()
+        .any(|c| matches!(c, '\0'..='\x08' | '\x0b' | '\x0c' | '\x0e'..='\x1f' | '\u{fffe}' | '\u{ffff}'))
+}
+
+/// Escapes a text. A line break or tab becomes a reference: written as itself it would be read as a space or changed.
 fn escape(document: &mut String, text: &str) {
     for c in text.chars() {
         match c {
