@@ -530,7 +530,7 @@ async fn buckets_stand_in_the_host_where_asked() {
             transport: server.transport.clone(),
             endpoint,
             credentials: Arc::new(pintail_core::credential::StaticCredential::anonymous()),
-            clock: server.clock.clone(),
+            clock: Arc::clone(&server.clock) as Arc<dyn Clock>,
             random: Arc::new(SeededRandom::new(1)),
         },
         S3Options::default(),
