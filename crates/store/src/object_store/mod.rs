@@ -1,6 +1,6 @@
 //! The object store seam: what a store can do, in the words of S3's meaning and not of its wire.
 //!
-//! Every implementation passes [`conformance`](crate::conformance) (feature `conformance`). Parameters that may
+//! Every implementation passes the suite in `conformance` (the feature of that name). Parameters that may
 //! default stand in one struct per call; what a call cannot do without are its arguments.
 
 mod bucket;

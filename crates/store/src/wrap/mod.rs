@@ -1,6 +1,6 @@
 //! Stores around a store, each adding one behaviour and passing everything else on: [`Limit`], [`Trace`], [`Fault`].
 //!
-//! A wrapper says once what happens around a call ([`Around`]); the one forwarding of all calls below cannot leave one
+//! A wrapper says once what happens around a call (`Around`); the one forwarding of all calls below cannot leave one
 //! out, since a missing method is a compile error for clippy and for us.
 
 mod fault;
