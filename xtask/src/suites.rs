@@ -110,19 +110,19 @@ pub(crate) const SUITES: &[Suite] = &[
     Suite {
         name: "issuer",
         proves: "sign-in works against a certified OpenID Provider",
-        needs: &["cargo-nextest", "issuer"],
+        needs: &["cargo-nextest", "issuer", "seaweedfs", "seaweedfs_short"],
         kind: Kind::Tests(Selection::Module),
     },
     Suite {
         name: "hostile",
         proves: "an issuer that lies is refused",
-        needs: &["cargo-nextest", "python", "hostile"],
+        needs: &["cargo-nextest", "python", "hostile", "issuer", "seaweedfs"],
         kind: Kind::Tests(Selection::Module),
     },
     Suite {
         name: "browser",
         proves: "a person signs in with a real browser",
-        needs: &["cargo-nextest", "node", "chromium", "issuer"],
+        needs: &["cargo-nextest", "node", "chromium", "issuer", "seaweedfs"],
         kind: Kind::Tests(Selection::Module),
     },
     Suite {
@@ -136,6 +136,7 @@ pub(crate) const SUITES: &[Suite] = &[
             "xdg-mime",
             "update-desktop-database",
             "issuer",
+            "seaweedfs",
         ],
         kind: Kind::Tests(Selection::Module),
     },

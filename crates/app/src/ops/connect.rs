@@ -46,6 +46,7 @@ pub(super) struct Identity {
     pub(super) scopes: Scopes,
     pub(super) http: Arc<dyn HttpClient>,
     pub(super) transport: Transport,
+    pub(super) keychain: Arc<dyn Keychain>,
     pub(super) session: Session,
 }
 
@@ -175,7 +176,7 @@ impl App {
             http: Arc::clone(&http),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             random: Arc::clone(&self.random) as Arc<dyn Random>,
-            keychain,
+            keychain: Arc::clone(&keychain),
             tokens: Arc::new(tokens),
             lock_folder: self.environment.folders.state.join("locks"),
         };
@@ -193,7 +194,7 @@ impl App {
                 source: Arc::new(source),
             },
         )?;
-        Ok(Identity { connection, client, scopes, http, transport, session })
+        Ok(Identity { connection, client, scopes, http, transport, keychain, session })
     }
 
     /// Keeps the secret of a confidential application.

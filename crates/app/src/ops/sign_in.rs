@@ -118,6 +118,8 @@ pub(crate) struct Who {
 pub(crate) struct SignedOut {
     /// There was something to remove.
     pub(crate) was_signed_in: bool,
+    /// Keychains that could not be asked and may still hold a copy.
+    pub(crate) not_asked: Vec<String>,
     /// The issuer's own sign-out page.
     pub(crate) page: Option<Url>,
     /// The page was opened.
@@ -178,7 +180,8 @@ pub(crate) async fn sign_out(app: &App, name: &BookmarkName, open: bool) -> Resu
         }
         _ => false,
     };
-    Ok(SignedOut { was_signed_in: removed.was_signed_in, page, opened })
+    let not_asked = identity.keychain.unreachable().iter().map(ToString::to_string).collect();
+    Ok(SignedOut { was_signed_in: removed.was_signed_in, not_asked, page, opened })
 }
 
 impl App {

@@ -141,13 +141,13 @@ fn every_store_call_may_break_once() {
                     );
                 }
                 "PutObject" if done => {
-                    assert_eq!(world.object(&bucket, "put").expect(&what), &b"small"[..], "{what}")
+                    assert_eq!(world.object(&bucket, "put").expect(&what), &b"small"[..], "{what}");
                 }
                 "UploadPart" | "CreateMultipartUpload" | "CompleteMultipartUpload" if done => {
                     assert_eq!(world.object(&bucket, "parts").expect(&what), large, "{what}");
                 }
                 "CopyObject" if done => {
-                    assert_eq!(world.object(&bucket, "copied").expect(&what), large, "{what}")
+                    assert_eq!(world.object(&bucket, "copied").expect(&what), large, "{what}");
                 }
                 _ => {}
             }

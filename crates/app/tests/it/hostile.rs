@@ -29,7 +29,7 @@ fn every_lie_is_refused() {
             login.finish()
         };
         // SeaweedFS does not know this issuer: what we believe ends at STS, with its own words.
-        let reached_sts = output.stderr.contains("STS");
+        let reached_sts = output.stderr.contains("could not be exchanged");
         match case.expect {
             Expectation::Accept => assert!(reached_sts, "{name}: the truth is believed: {}", output.stderr),
             Expectation::Refuse => {

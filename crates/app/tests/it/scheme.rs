@@ -16,14 +16,14 @@ fn an_answer_comes_back_by_its_scheme() {
     desktop.adopt(&mut env);
     env.run(["scheme", "install", "--ducks"]).succeeded();
     assert_eq!(desktop.handler(&bench, "x-cyberduck-action"), "pintail-handler.desktop");
-    for redirect in ["x-cyberduck-action://oauth", "pintail://oauth"] {
+    for (number, redirect) in ["x-cyberduck-action://oauth", "pintail://oauth"].into_iter().enumerate() {
         bookmark(&env, &bench, "weed", bench.seaweedfs(), "public", &["--redirect", redirect]);
         let mut login = env.pintail(["login", "weed", "--no-browser", "--json"]).start();
         let open = login.next_event("open");
         let mut variables = desktop.variables();
         // The handler finds the waiting process by its home.
         variables.push(("PINTAIL_HOME".to_owned(), env.home().display().to_string()));
-        let done = env.folder().join("never-written");
+        let done = env.folder().join(format!("signed-in-{number}"));
         let visit = Visit::by("alice").headed(&variables, &done);
         let url = open["url"].as_str().expect("an address").to_owned();
         let bench_again = Bench::load();

@@ -50,16 +50,6 @@ impl ChainKeychain {
         Self { stores, clock, seen: Mutex::default() }
     }
 
-    /// Returns the store that held the entry last read or written.
-    pub fn holder(&self) -> Option<KeychainKind> {
-        self.seen.lock().expect("no holder of this lock panics").holder
-    }
-
-    /// Returns the stores that could not be asked so far: after a sign-out they may still hold a copy.
-    pub fn unreachable(&self) -> Vec<KeychainKind> {
-        self.seen.lock().expect("no holder of this lock panics").unreachable.clone()
-    }
-
     /// Reads every store. An error counts only if no store has the entry: a store that cannot be asked must not hide
     /// what another one knows.
     async fn find(&self, name: &EntryName) -> Result<Vec<Found>, KeychainError> {
@@ -147,6 +137,15 @@ fn unframe(kind: KeychainKind, bytes: &SecretBytes) -> Result<(u64, SecretBytes)
 impl Keychain for ChainKeychain {
     fn kind(&self) -> KeychainKind {
         KeychainKind::Chain
+    }
+
+    fn holder(&self) -> KeychainKind {
+        let seen = self.seen.lock().expect("no holder of this lock panics");
+        seen.holder.unwrap_or(KeychainKind::Chain)
+    }
+
+    fn unreachable(&self) -> Vec<KeychainKind> {
+        self.seen.lock().expect("no holder of this lock panics").unreachable.clone()
     }
 
     fn get<'a>(&'a self, name: &'a EntryName) -> BoxFuture<'a, Result<Option<SecretBytes>, KeychainError>> {
@@ -300,7 +299,7 @@ mod tests {
         // It would take the entry, if it were asked.
         mute.set_trouble(None);
         chain.set(&name(), &SecretBytes::new("x")).await.unwrap();
-        assert_eq!(chain.holder(), Some(KeychainKind::EncryptedFile));
+        assert_eq!(chain.holder(), KeychainKind::EncryptedFile);
         assert_eq!(text(&chain).await.as_deref(), Some("x"));
         assert_eq!(chain.unreachable(), [KeychainKind::Memory]);
     }
@@ -324,6 +323,6 @@ mod tests {
         let chain = ChainKeychain::new(vec![best, Arc::new(file)], clock());
         crate::keychain::conformance::all(&chain).await;
         chain.set(&name(), &SecretBytes::new("x")).await.unwrap();
-        assert_eq!(chain.holder(), Some(KeychainKind::EncryptedFile));
+        assert_eq!(chain.holder(), KeychainKind::EncryptedFile);
     }
 }

@@ -210,6 +210,17 @@ pub trait Keychain: Send + Sync + fmt::Debug {
     /// Returns the kind of store.
     fn kind(&self) -> KeychainKind;
 
+    /// Returns the kind of store that held the entry last read or written: another one than [`Keychain::kind`] where
+    /// several stand behind one.
+    fn holder(&self) -> KeychainKind {
+        self.kind()
+    }
+
+    /// Returns the stores behind this one that could not be asked so far: after a sign-out they may still hold a copy.
+    fn unreachable(&self) -> Vec<KeychainKind> {
+        Vec::new()
+    }
+
     /// Returns an entry, `None` if there is none.
     fn get<'a>(&'a self, name: &'a EntryName) -> BoxFuture<'a, Result<Option<SecretBytes>, KeychainError>>;
 

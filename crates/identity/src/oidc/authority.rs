@@ -157,7 +157,10 @@ impl Authority {
             return Err(IssuerMismatch { expected, seen: printable(discovered, WORD_CHARS_MAX) });
         }
         Ok(match &self.0 {
-            Kind::Issuer(_) => IssuerRule(Rule::Exact { issuer: expected, tenant: None }),
+            Kind::Issuer(_) => {
+                let tenant = guid_in_entras_place(&expected);
+                IssuerRule(Rule::Exact { issuer: expected, tenant })
+            }
             Kind::Entra { tenant: Tenant::Common | Tenant::Organizations, origin } => {
                 IssuerRule(Rule::PerTenant { origin: origin.clone() })
             }
@@ -197,6 +200,12 @@ fn entra_issuer(origin: &str, tenant: &str) -> String {
 /// Returns the tenant's GUID out of an issuer of the right form at the right host.
 fn guid_of(origin: &str, issuer: &str) -> Option<String> {
     let tenant = issuer.strip_prefix(origin)?.strip_prefix('/')?.strip_suffix("/v2.0")?;
+    is_exact_guid(tenant).then(|| tenant.to_owned())
+}
+
+/// Returns the tenant's GUID out of an issuer that ends as Entra's do, at whatever host: a private cloud, a gateway.
+fn guid_in_entras_place(issuer: &str) -> Option<String> {
+    let tenant = issuer.strip_suffix("/v2.0")?.rsplit('/').next()?;
     is_exact_guid(tenant).then(|| tenant.to_owned())
 }
 

@@ -170,6 +170,10 @@ fn quoted(program: &str) -> Option<String> {
     if program.is_empty() || program.contains('=') || program.chars().any(char::is_control) {
         return None;
     }
+    // xdg-open's own reader, in use where no desktop is known, takes the quotes for part of the name.
+    if program.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+".contains(c)) {
+        return Some(program.to_owned());
+    }
     let mut text = String::from("\"");
     for c in program.chars() {
         match c {
@@ -377,7 +381,7 @@ mod tests {
             assert_eq!(registered(&folders).unwrap(), schemes);
         }
         let entry = fs::read_to_string(folders.data.join("applications").join(ENTRY)).unwrap();
-        assert!(entry.contains("Exec=\"/opt/pintail/bin/pintail\" handle-url %u\n"));
+        assert!(entry.contains("Exec=/opt/pintail/bin/pintail handle-url %u\n"));
         assert!(entry.contains("MimeType=x-scheme-handler/pintail;x-scheme-handler/x-cyberduck-action;\n"));
         assert!(entry.contains("X-Pintail-Former-x-cyberduck-action=cyberduck.desktop\n"), "{entry}");
         assert!(associations(&folders).contains("text/html=firefox.desktop"));
@@ -425,7 +429,7 @@ mod tests {
     #[test]
     fn program_paths_are_quoted_as_the_specification_says() {
         for (path, text) in [
-            ("/usr/bin/pintail", "\"/usr/bin/pintail\""),
+            ("/usr/bin/pintail", "/usr/bin/pintail"),
             ("/home/a b/pintail", "\"/home/a b/pintail\""),
             ("/x/$HOME/`p`/\"q\"", r#""/x/\\$HOME/\\`p\\`/\\"q\\"""#),
             ("/x/100%", "\"/x/100%%\""),

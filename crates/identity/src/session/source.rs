@@ -144,7 +144,7 @@ impl Session {
             } else {
                 RenewalMeans::None
             },
-            kept_in: self.0.context.keychain.kind(),
+            kept_in: self.0.context.keychain.holder(),
         }))
     }
 

@@ -96,7 +96,7 @@ async fn a_bus_without_a_collection_sends_the_chain_on_to_the_file() {
     let chain = ChainKeychain::new(vec![Arc::new(keychain), Arc::new(file)], clock);
     chain.set(&name, &SecretBytes::new("x")).await.unwrap();
     assert_eq!(chain.get(&name).await.unwrap().unwrap().expose(), b"x");
-    assert_eq!(chain.holder(), Some(KeychainKind::EncryptedFile));
+    assert_eq!(chain.holder(), KeychainKind::EncryptedFile);
     assert_eq!(chain.unreachable(), [KeychainKind::SecretService]);
 }
 

@@ -10,6 +10,13 @@ pub(crate) fn harmless(text: &str) -> Harmless<'_> {
     Harmless(text)
 }
 
+/// As [`harmless`], for texts in which others' words are escaped already: a backslash stays what it is.
+pub(crate) fn harmless_words(text: &str) -> String {
+    text.chars()
+        .map(|c| if acts_on_a_terminal(c) { c.escape_unicode().to_string() } else { c.to_string() })
+        .collect()
+}
+
 /// See [`harmless`].
 pub(crate) struct Harmless<'a>(&'a str);
 

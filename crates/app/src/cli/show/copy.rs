@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use pintail_core::name::{BucketName, ObjectKey};
 use serde::Serialize;
 
-use crate::cli::render::text::{harmless, size};
+use crate::cli::render::text::{harmless, harmless_words, size};
 use crate::cli::render::{Output, Progress, Style};
 use crate::cli::{Failure, Outcome};
 use crate::explain::{Exit, explain};
@@ -162,7 +162,7 @@ impl Talk for CopyTalk<'_> {
             let why: Vec<String> =
                 std::iter::once(&explanation.message).chain(&explanation.causes).cloned().collect();
             let from = step.from.to_string();
-            self.output.insist(&format!("{word} {}: {}", harmless(&from), harmless(&why.join(": "))));
+            self.output.insist(&format!("{word} {}: {}", harmless(&from), harmless_words(&why.join(": "))));
         });
     }
 
@@ -223,7 +223,11 @@ fn ending(output: &Output, done: u64, failed: u64, first: Option<&Error>) -> Exi
         Some(error) => {
             let explanation = explain(error);
             for next in &explanation.next {
-                output.say(&format!("{} {}", output.talk_style(Style::Strong, "next:"), harmless(next)));
+                output.say(&format!(
+                    "{} {}",
+                    output.talk_style(Style::Strong, "next:"),
+                    harmless_words(next)
+                ));
             }
             explanation.exit
         }
@@ -283,7 +287,7 @@ impl<'a> RemoveTalk<'a> {
         }
         let place = format!("s3://{bucket}/{}", harmless(key.as_str()));
         match message {
-            Some(message) => self.output.insist(&format!("failed: {place}: {}", harmless(&message))),
+            Some(message) => self.output.insist(&format!("failed: {place}: {}", harmless_words(&message))),
             None if self.dry_run => self.output.text_line(&place)?,
             None => self.output.say(&format!("deleted {place}")),
         }

@@ -16,7 +16,7 @@ pub(super) use listing::Listing;
 pub(super) use object::{bucket_made, bucket_removed, presigned, stat};
 pub(super) use sign_in::{SignInTalk, scheme_installed, scheme_removed, signed_in, signed_out, who};
 
-use super::render::text::harmless;
+use super::render::text::{harmless, harmless_words};
 use super::render::{Output, Style};
 use crate::explain::{Exit, Explanation};
 
@@ -41,12 +41,17 @@ pub(super) fn failure(output: &Output, explanation: &Explanation) -> Exit {
             next: &explanation.next,
         });
     }
-    let mut text = format!("{} {}", output.talk_style(Style::Bad, "error:"), harmless(&explanation.message));
+    let mut text =
+        format!("{} {}", output.talk_style(Style::Bad, "error:"), harmless_words(&explanation.message));
     for cause in &explanation.causes {
-        text.push_str(&format!("\n  {} {}", output.talk_style(Style::Faint, "because:"), harmless(cause)));
+        text.push_str(&format!(
+            "\n  {} {}",
+            output.talk_style(Style::Faint, "because:"),
+            harmless_words(cause)
+        ));
     }
     for next in &explanation.next {
-        text.push_str(&format!("\n{} {}", output.talk_style(Style::Strong, "next:"), harmless(next)));
+        text.push_str(&format!("\n{} {}", output.talk_style(Style::Strong, "next:"), harmless_words(next)));
     }
     output.insist(&text);
     explanation.exit

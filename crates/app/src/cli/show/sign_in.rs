@@ -178,6 +178,7 @@ struct SignedOutLine<'a> {
     event: &'static str,
     bookmark: &'a str,
     was_signed_in: bool,
+    not_asked: &'a [String],
     sign_out_page: Option<&'a str>,
 }
 
@@ -188,6 +189,7 @@ pub(in crate::cli) fn signed_out(output: &Output, name: &BookmarkName, done: &Si
             event: "signed_out",
             bookmark: name.as_str(),
             was_signed_in: done.was_signed_in,
+            not_asked: &done.not_asked,
             sign_out_page: done.page.as_ref().map(url::Url::as_str),
         });
     }
@@ -196,6 +198,11 @@ pub(in crate::cli) fn signed_out(output: &Output, name: &BookmarkName, done: &Si
     } else {
         "there was no sign-in to remove"
     });
+    for keychain in &done.not_asked {
+        output.insist(&format!(
+            "{keychain} could not be asked and may still hold a copy; sign out again when it can be"
+        ));
+    }
     if let Some(page) = &done.page {
         let page = output.talk_style(Style::Code, page.as_str());
         if done.opened {
