@@ -1,7 +1,6 @@
 //! The command line: parses what is typed, runs one operation, shows what came of it.
 
 mod commands;
-mod log;
 pub(crate) mod render;
 mod show;
 
@@ -96,7 +95,7 @@ fn run(cli: Cli) -> Exit {
         }
     };
     let output = Output::new(cli.global.json, cli.global.quiet, cli.global.color, environment.terminal);
-    log::start(cli.global.verbose, environment.log.as_deref(), environment.log_file.as_deref());
+    render::log::start(cli.global.verbose, environment.log.as_deref(), environment.log_file.as_deref());
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return show::failure(&output, &explain::plain(&error)),

@@ -80,8 +80,7 @@ mod tests {
             assert!(interrupt.is_guarded());
         }
         assert!(!interrupt.is_guarded());
-        let (both, ()) = tokio::join!(interrupt.wait(), async { interrupt.set() });
-        both;
+        tokio::join!(interrupt.wait(), async { interrupt.set() });
         interrupt.wait().await;
     }
 }

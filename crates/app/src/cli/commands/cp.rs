@@ -35,6 +35,11 @@ impl Args {
         let Some(target) = places.pop() else {
             return Err(Error::Usage("a target is missing".into()).into());
         };
+        if target == Place::Stdio && output.is_json() {
+            return Err(
+                Error::Usage("an object and JSON lines cannot both go to standard output".into()).into()
+            );
+        }
         let request = copy::Request {
             sources: places,
             target,

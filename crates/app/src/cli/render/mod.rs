@@ -4,6 +4,7 @@
 //! a `version`; without it, data is text that reads well with and without colours.
 
 mod echo;
+pub(super) mod log;
 mod progress;
 pub(crate) mod table;
 pub(crate) mod text;

@@ -118,6 +118,10 @@ impl Talk for CopyTalk<'_> {
         self.progress.expect(size_bytes, &count(copies as u64));
     }
 
+    fn bytes(&self, bytes: &[u8]) -> io::Result<()> {
+        self.output.bytes(bytes)
+    }
+
     fn advance(&self, size_bytes: u64) {
         self.progress.advance(size_bytes);
     }

@@ -32,7 +32,7 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     modified: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    etag: Option<&'a str>,
+    etag: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     storage_class: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -118,7 +118,7 @@ fn line(entry: &Entry) -> Line<'_> {
             key: Some(object.key.as_str()),
             size: Some(object.size_bytes),
             modified: Some(object.last_modified.to_string()),
-            etag: object.etag.as_ref().map(|etag| etag.as_str()),
+            etag: object.etag.as_ref().map(ToString::to_string),
             storage_class: object.storage_class.as_deref(),
             ..empty
         },

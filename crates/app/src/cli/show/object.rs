@@ -22,7 +22,7 @@ struct StatLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     modified: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    etag: Option<&'a str>,
+    etag: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -70,7 +70,7 @@ pub(in crate::cli) fn stat(output: &Output, stat: &Stat) -> io::Result<()> {
             line.key = Some(key.as_str());
             line.size = Some(info.size_bytes);
             line.modified = info.last_modified.map(|time| time.to_string());
-            line.etag = info.etag.as_ref().map(|etag| etag.as_str());
+            line.etag = info.etag.as_ref().map(ToString::to_string);
             line.version = info.version.as_deref();
             line.checksum_algorithm = info.checksum.map(|sum| sum.algorithm().name());
             line.checksum = info.checksum.map(|sum| sum.to_string());

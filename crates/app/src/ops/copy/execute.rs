@@ -3,7 +3,6 @@
 use futures_util::StreamExt;
 use pintail_store::ErrorKind;
 use pintail_store::object_store::{Get, WriteCondition};
-use tokio::io::AsyncWriteExt;
 
 use super::{
     COPIES_AT_ONCE, Context, Copied, End, Plan, Proof, Report, SkipReason, Skipped, Step, Talk, download,
@@ -91,13 +90,11 @@ async fn copy(app: &App, step: &Step, keep_existing: bool, talk: &dyn Talk) -> R
             let store = &app.connect_to(&from.bookmark).await?.store;
             let mut got = store.get(&from.bucket, &from.key, &Get::default()).await?;
             let mut size_bytes = 0;
-            let mut out = tokio::io::stdout();
             while let Some(bytes) = got.body.next().await.transpose()? {
-                out.write_all(&bytes).await.map_err(Error::Stdio)?;
+                talk.bytes(&bytes).map_err(Error::Stdio)?;
                 size_bytes += bytes.len() as u64;
                 talk.advance(bytes.len() as u64);
             }
-            out.flush().await.map_err(Error::Stdio)?;
             let checked = got.info.checksum.is_some_and(|sum| sum.parts().is_none());
             Ok(Copied { size_bytes, proof: if checked { Proof::Checksum } else { Proof::Length } })
         }

@@ -190,6 +190,8 @@ struct Context<'a> {
 pub(crate) trait Talk: Send + Sync {
     /// The whole is known.
     fn expect(&self, copies: usize, size_bytes: u64);
+    /// Takes bytes of an object that goes to standard output.
+    fn bytes(&self, bytes: &[u8]) -> std::io::Result<()>;
     /// Some more bytes are done.
     fn advance(&self, size_bytes: u64);
     /// A copy is done.

@@ -56,7 +56,7 @@ pub(crate) async fn plan(app: &App, request: &Request) -> Result<Plan, Error> {
         match source {
             Place::Local(path) => plan_local(&mut plan, path, &target, request.recursive)?,
             Place::Remote(address) => {
-                plan_remote(app, &mut plan, address, &target, request.recursive).await?
+                plan_remote(app, &mut plan, address, &target, request.recursive).await?;
             }
             Place::Stdio => {
                 let Target::Object(object) = &target else { return Err(PlanError::Stdio.into()) };

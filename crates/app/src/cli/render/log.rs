@@ -13,7 +13,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 /// Starts to report at the level asked for by `-v` or `PINTAIL_LOG`, whichever is more.
 ///
 /// A log file gets what `PINTAIL_LOG` asks for, and standard error what `-v` asks for.
-pub(super) fn start(verbose: u8, variable: Option<&str>, file: Option<&Path>) {
+pub(in crate::cli) fn start(verbose: u8, variable: Option<&str>, file: Option<&Path>) {
     let asked = match verbose {
         0 => LevelFilter::OFF,
         1 => LevelFilter::INFO,
