@@ -281,12 +281,13 @@ impl Run<'_> {
 
 /// Puts a finished run on record: its streams and its log as outputs, what its state holds as secrets.
 fn keep(output: &Output, stdout_is_secret: bool, home: &Path, log: &Path, already_logged: u64) {
-    let mut text = output.block();
+    let mut text = without_what_is_shown(&output.block());
     if stdout_is_secret {
         for (name, value) in record::secrets_within(&output.stdout) {
             record::secret(&name, &value);
         }
-        text = format!("$ {}\n--- stderr ---\n{}", output.command, output.stderr);
+        let stderr = without_what_is_shown(&output.stderr);
+        text = format!("$ {}\n--- stderr ---\n{stderr}", output.command);
     }
     if let Ok(logged) = fs::read(log) {
         let from = usize::try_from(already_logged).unwrap_or(0).min(logged.len());
@@ -297,6 +298,23 @@ fn keep(output: &Output, stdout_is_secret: bool, home: &Path, log: &Path, alread
     for (name, value) in secrets_under(home) {
         record::secret(&format!("state {name}"), &value);
     }
+}
+
+/// Leaves out what a person has to be shown on the streams, and only there: `state` and `nonce` in the address they open,
+/// and the code they type on another device. In a log each of them is a leak.
+fn without_what_is_shown(text: &str) -> String {
+    let mut shown = text.to_owned();
+    for (start, ends) in [("&state=", "&\" \n"), ("&nonce=", "&\" \n"), ("\"user_code\":\"", "\"")] {
+        let mut rest = std::mem::take(&mut shown);
+        while let Some(at) = rest.find(start) {
+            let value = at + start.len();
+            shown.push_str(&rest[..value]);
+            let length = rest[value..].find(|c| ends.contains(c)).unwrap_or(rest.len() - value);
+            rest = rest[value + length..].to_owned();
+        }
+        shown.push_str(&rest);
+    }
+    shown
 }
 
 fn secrets_under(folder: &Path) -> Vec<(String, String)> {
@@ -328,6 +346,13 @@ fn restrict(folder: &Path) {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn only_what_has_to_be_shown_is_left_out_of_the_record() {
+        let text = "{\"url\":\"http://i/authorize?client_id=c&state=abc&nonce=def\"}\n{\"user_code\":\"XY-Z\",\"code\":\"kept\"}\n";
+        let want = "{\"url\":\"http://i/authorize?client_id=c&state=&nonce=\"}\n{\"user_code\":\"\",\"code\":\"kept\"}\n";
+        assert_eq!(super::without_what_is_shown(text), want);
+    }
+
     use std::path::Path;
 
     use super::TestEnv;

@@ -14,6 +14,7 @@ use self::commands::Command;
 use self::render::{ColourChoice, Output};
 use crate::environment::Environment;
 use crate::explain::{self, Exit};
+use crate::ops::signal::Signals;
 use crate::ops::{App, Error};
 
 /// S3 with the sign-in you already have: Microsoft Entra ID or any OpenID Connect issuer, and no AWS key anywhere
@@ -119,15 +120,16 @@ fn is_closed_pipe(error: &Error) -> bool {
 
 /// Runs the command, or ends it when a signal comes: at once where nothing has to be taken back.
 async fn until_interrupted(command: Command, app: &App, output: &Output) -> Outcome {
-    let ends_by_signal = matches!(command, Command::Sandbox(_));
-    let run = command.run(app, output);
-    if ends_by_signal {
-        return run.await;
+    if matches!(command, Command::Sandbox(_)) {
+        // A signal is how it ends.
+        return command.run(app, output).await;
     }
+    let mut signals = Signals::take()?;
+    let run = command.run(app, output);
     let mut run = std::pin::pin!(run);
     tokio::select! {
         outcome = &mut run => return outcome,
-        () = crate::ops::signal::interrupted() => {}
+        () = signals.wait() => {}
     }
     app.interrupt().set();
     if app.interrupt().is_guarded() {

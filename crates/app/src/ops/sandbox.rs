@@ -5,7 +5,8 @@ use pintail_core::name::BookmarkName;
 use pintail_sandbox::{Sandbox, Summary};
 
 use super::bookmarks::Settings;
-use super::{App, Error, signal};
+use super::signal::Signals;
+use super::{App, Error};
 
 /// How to run the sandbox.
 #[derive(Clone, Copy, Debug)]
@@ -31,11 +32,13 @@ pub(crate) async fn run(
     options: Options,
     ready: impl FnOnce(&Ready<'_>) -> std::io::Result<()>,
 ) -> Result<(), Error> {
+    // Before anything is told: whoever reads that it is up may end it at once.
+    let mut signals = Signals::take().map_err(|error| Error::Sandbox(error.into()))?;
     let sandbox = start(options.port).await?;
     let bookmark = if options.bookmark { Some(install(app, sandbox.summary())?) } else { None };
     let told = ready(&Ready { summary: sandbox.summary(), bookmark: bookmark.clone() });
     if told.is_ok() {
-        signal::interrupted().await;
+        signals.wait().await;
     }
     if let Some(name) = &bookmark {
         app.bookmarks().remove(name)?;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use pintail_sandbox::visitor::Visitor;
 use pintail_sandbox::{Options, Sandbox, Service, Summary};
 use pintail_testkit::environment::TestEnv;
 use pintail_testkit::output::Output;
@@ -91,6 +92,13 @@ impl Cloud {
     pub(crate) fn person(&self, number: usize) -> Person {
         let user = &self.summary().users[number];
         Person::new(&user.username).with_password(&user.password)
+    }
+
+    /// Has a person open the address, sign in, and press "Cancel" wherever there is such a button.
+    pub(crate) fn decline(&self, url: &str, number: usize) {
+        let user = &self.summary().users[number];
+        let visitor = Visitor::new(&user.username, &user.password).declining();
+        self.runtime.block_on(visitor.sign_in(url)).expect("the answer arrives");
     }
 
     /// Signs a person in to a bookmark.

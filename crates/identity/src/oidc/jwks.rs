@@ -1,6 +1,6 @@
 //! The issuer's signing keys: reading a key set, picking the key of a token, and knowing when to ask again.
 //!
-//! Pure: [`KeyCache::find`] answers with a key or with "fetch first"; the caller fetches. Only what verifies
+//! Pure: [`KeyCache::need`] tells when to fetch, and the caller fetches. Only what verifies
 //! signatures is kept. The `issuer` member that Entra adds to its keys is ignored: for work accounts it is a
 //! template, and a key is trusted for where it was fetched.
 

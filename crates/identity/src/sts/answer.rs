@@ -2,7 +2,7 @@
 //!
 //! AWS answers XML in its namespace; SeaweedFS, MinIO and Ceph leave out the namespace or whole elements, order them
 //! differently, or write times another way; AWS can also speak JSON. The reader therefore turns any of them into a flat list
-//! of paths and texts ([`Fields`]) and looks up what it needs by the end of a path.
+//! of paths and texts (`Fields`) and looks up what it needs by the end of a path.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;

@@ -1,7 +1,7 @@
 //! The exchange: AWS STS calls, their answers in every dialect, and their errors.
 //!
 //! [`endpoint`] finds the host, [`request`] makes the texts, [`answer`] and [`error`] read what comes back, and
-//! [`exchange`] drives them over the HTTP seam with retries. [`duration`], [`session_name`] and [`session_policy`] choose
+//! [`mod@exchange`] drives them over the HTTP seam with retries. [`duration`], [`session_name`] and [`session_policy`] choose
 //! what to ask for. Nothing here keeps anything: that is `session`'s work.
 
 pub mod answer;
