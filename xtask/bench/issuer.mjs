@@ -54,6 +54,7 @@ const provider = new Provider(`${origin}${prefix}`, {
     native(clients.short, 'Short ID tokens'),
     native(clients.no_refreshed_id_token, 'Refreshed without an ID token'),
     native(clients.no_refresh_token, 'Without refresh tokens', { grant_types: ['authorization_code', DEVICE_CODE] }),
+    native(clients.unlisted, 'Unknown to SeaweedFS'),
     native(clients.confidential, 'With a secret', {
       token_endpoint_auth_method: 'client_secret_post', client_secret: settings.clientSecret,
     }),

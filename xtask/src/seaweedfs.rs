@@ -144,7 +144,8 @@ fn arn(role: &str) -> String {
 }
 
 fn trust(settings: &Settings<'_>) -> Value {
-    let clients: Vec<&String> = settings.issuer.clients.values().collect();
+    let known = settings.issuer.clients.iter().filter(|(name, _)| *name != "unlisted");
+    let clients: Vec<&String> = known.map(|(_, id)| id).collect();
     let roles = roles().map(|role| {
         json!({
             "roleName": role.name,

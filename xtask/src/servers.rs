@@ -54,13 +54,14 @@ pub(crate) const FOREIGN_VARIABLES: &[&str] = &[
 const TENANT: &str = "5f1c2b9e-6a44-4c1d-9b57-2d1e0c8f7a31";
 const SHORT_ID_TOKEN_SECONDS: u64 = 8;
 const CLIENT_SECRET: &str = "confidential-client-secret-of-the-bench";
-const CLIENTS: [(&str, &str); 6] = [
+const CLIENTS: [(&str, &str); 7] = [
     ("public", "0d1f6a52-3c1b-4f0e-8a5d-000000000001"),
     ("short", "0d1f6a52-3c1b-4f0e-8a5d-000000000002"),
     ("no_refreshed_id_token", "0d1f6a52-3c1b-4f0e-8a5d-000000000003"),
     ("no_refresh_token", "0d1f6a52-3c1b-4f0e-8a5d-000000000004"),
     ("confidential", "0d1f6a52-3c1b-4f0e-8a5d-000000000005"),
     ("certificate", "0d1f6a52-3c1b-4f0e-8a5d-000000000006"),
+    ("unlisted", "0d1f6a52-3c1b-4f0e-8a5d-000000000007"),
 ];
 
 /// How long a Node issuer may take to listen; making its keys is most of it.

@@ -103,6 +103,7 @@ pub(crate) const SUITES: &[Suite] = &[
             "issuer",
             "seaweedfs",
             "seaweedfs_short",
+            "hostile",
             "openssl",
         ],
         kind: Kind::Tests(Selection::Module),

@@ -63,7 +63,7 @@ pub struct Issuer {
     /// Its keys, for a server that wants the address.
     pub jwks_uri: String,
     /// Client IDs by what they are for: `public`, `short`, `no_refreshed_id_token`, `no_refresh_token`,
-    /// `confidential`, `certificate`.
+    /// `confidential`, `certificate`, and `unlisted`, which SeaweedFS does not know.
     pub clients: BTreeMap<String, String>,
     /// Secret of the client `confidential` (`client_secret_post`).
     pub client_secret: String,

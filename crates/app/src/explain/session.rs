@@ -51,6 +51,10 @@ pub(super) fn explain(error: &Error, missing: &NoCredential) -> Explanation {
             explanation.next = Vec::new();
         }
     }
+    // Advice that does not know the bookmark gets its name, so that it can be typed as it stands.
+    for next in &mut explanation.next {
+        *next = next.replace("`pintail login`", &format!("`pintail login {}`", missing.name));
+    }
     explanation
 }
 

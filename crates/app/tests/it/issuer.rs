@@ -118,3 +118,19 @@ fn the_address_can_be_pasted() {
     login.type_in(&format!("{redirect}\n"));
     login.finish().succeeded();
 }
+
+#[test]
+fn a_certificate_proves_the_client() {
+    let bench = Bench::load();
+    let env = home();
+    let (issuer, seaweedfs) = (bench.issuer(), bench.seaweedfs());
+    let key = issuer.certificate_key_file.to_string_lossy().into_owned();
+    let make =
+        ["req", "-x509", "-days", "2", "-subj", "/CN=pintail", "-key", &key, "-out", "certificate.pem"];
+    env.program(bench.tool("openssl"), make).output().succeeded();
+    let certificate = env.work().join("certificate.pem").to_string_lossy().into_owned();
+    let more = ["--certificate", &certificate, "--certificate-key", &key];
+    bookmark(&env, &bench, "certified", seaweedfs, "certificate", &more);
+    sign_in(&env, "certified", &mut Person::new("alice")).succeeded();
+    env.run(["ls", "certified:"]).succeeded();
+}

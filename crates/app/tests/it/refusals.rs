@@ -153,3 +153,54 @@ fn an_issuer_that_is_plain_http_and_far_away_is_refused() {
     assert_ne!(output.code(), Some(0));
     assert!(output.stderr.contains("not encrypted"), "{}", output.stderr);
 }
+
+/// What `--only` and `--read-only` leave out cannot be done by whoever holds the credential: STS narrows it, not we.
+#[test]
+fn a_narrowed_session_reaches_only_what_it_names() {
+    let cloud = Cloud::start();
+    let (env, bucket) = (&cloud.env, cloud.bucket());
+    let world = cloud.sandbox().world();
+    world.put_object(&bucket, "mine/file", "mine");
+    world.put_object(&bucket, "theirs/file", "theirs");
+    cloud.bookmark("narrow", &["--only", &format!("s3://{bucket}/mine/")]);
+    cloud.sign_in("narrow", 0).succeeded();
+    assert_eq!(env.run(["cat", &format!("narrow:{bucket}/mine/file")]).succeeded().stdout, "mine");
+    env.run(["ls", &format!("narrow:{bucket}/mine/")]).succeeded();
+    env.run(["cat", &format!("narrow:{bucket}/theirs/file")]).exited(5);
+    env.run(["ls", &format!("narrow:{bucket}/theirs/")]).exited(5);
+    env.pintail(["cp", "-", &format!("narrow:{bucket}/mine/new")]).stdin("x").output().succeeded();
+    env.pintail(["cp", "-", &format!("narrow:{bucket}/theirs/new")]).stdin("x").output().exited(5);
+    cloud.bookmark("reading", &["--only", &format!("s3://{bucket}/mine/"), "--read-only"]);
+    cloud.sign_in("reading", 0).succeeded();
+    assert_eq!(env.run(["cat", &format!("reading:{bucket}/mine/file")]).succeeded().stdout, "mine");
+    env.run(["rm", &format!("reading:{bucket}/mine/file")]).exited(5);
+}
+
+/// The issuer's own address in place of tenant and authority: the same tokens, the same checks.
+#[test]
+fn the_issuers_address_will_do() {
+    let cloud = Cloud::start();
+    let summary = cloud.summary();
+    cloud
+        .env
+        .run([
+            "bookmark",
+            "add",
+            "plain",
+            "--issuer",
+            &summary.issuer,
+            "--client-id",
+            &summary.client_id,
+            "--role-arn",
+            &summary.role_arn,
+            "--endpoint",
+            &summary.s3_endpoint,
+            "--sts-endpoint",
+            &summary.sts_endpoint,
+            "--region",
+            &summary.region,
+        ])
+        .succeeded();
+    cloud.sign_in("plain", 0).succeeded();
+    cloud.env.run(["ls", "plain:"]).succeeded();
+}

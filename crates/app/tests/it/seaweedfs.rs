@@ -145,6 +145,15 @@ fn each_wrong_thing_is_refused() {
         let output = sign_in(&env, name, &mut Person::new(person)).exited(5);
         assert!(output.stderr.contains(advice), "{name}: {}", output.stderr);
     }
+    // A client ID that SeaweedFS does not know.
+    bookmark(&env, &bench, "audience", seaweedfs, "unlisted", &[]);
+    let output = sign_in(&env, "audience", &mut Person::new("alice")).exited(5);
+    assert!(
+        output.stderr.contains(bench.issuer().client("unlisted")),
+        "the audience is shown: {}",
+        output.stderr
+    );
+    assert!(output.stderr.contains("audience"), "{}", output.stderr);
     // A token of an issuer that SeaweedFS does not know: here the lying issuer, when it tells the truth.
     let honest = &bench.hostile().case("honest").url;
     bookmark(&env, &bench, "issuer", seaweedfs, "public", &["--issuer", honest]);
@@ -163,4 +172,17 @@ fn a_read_only_role_reads_and_is_refused_to_write() {
     sign_in(&env, "reader", &mut Person::new("alice")).succeeded();
     assert_eq!(env.run(["cat", "reader:it-reading/file"]).succeeded().stdout, "x");
     env.run(["cp", "file", "reader:it-reading/other"]).exited(5);
+}
+
+/// The ID token ends on its way: the exchange travels for longer than the token lives.
+#[test]
+fn an_id_token_that_ends_on_the_way_is_renewed_once_and_then_explained() {
+    let bench = Bench::load();
+    let (env, seaweedfs) = (home(), bench.seaweedfs());
+    let faults = Faults { upload_bytes_per_second: Some(120), ..Faults::default() };
+    let proxy = Proxy::before(&seaweedfs.url, faults);
+    bookmark(&env, &bench, "slow", seaweedfs, "short", &["--sts-endpoint", &proxy.url()]);
+    let output = sign_in(&env, "slow", &mut Person::new("alice")).exited(4);
+    assert!(output.stderr.contains("ExpiredTokenException"), "{}", output.stderr);
+    assert!(output.stderr.contains("pintail login slow"), "{}", output.stderr);
 }

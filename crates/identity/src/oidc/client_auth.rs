@@ -174,12 +174,13 @@ fn wants_basic(metadata: &Metadata) -> bool {
     if metadata.issuer.wants_tenant() { false } else { basic || !post }
 }
 
-/// PSS, which Microsoft recommends, unless the issuer lists the older padding only.
+/// RS256 where the issuer lists it, since that is what a client is registered for unless somebody chose otherwise; PSS,
+/// which Microsoft recommends, at issuers that list only that or, as Entra, nothing.
 fn assertion_algorithm(metadata: &Metadata) -> Algorithm {
     let lists = |name: &str| {
         metadata.client_assertion_algorithms.as_ref().is_some_and(|list| list.iter().any(|item| item == name))
     };
-    if lists("RS256") && !lists("PS256") { Algorithm::Rs256 } else { Algorithm::Ps256 }
+    if lists("RS256") { Algorithm::Rs256 } else { Algorithm::Ps256 }
 }
 
 #[cfg(test)]
@@ -245,7 +246,7 @@ mod tests {
             (json!({ "token_endpoint_auth_signing_alg_values_supported": ["RS256"] }), Algorithm::Rs256),
             (
                 json!({ "token_endpoint_auth_signing_alg_values_supported": ["RS256", "PS256"] }),
-                Algorithm::Ps256,
+                Algorithm::Rs256,
             ),
         ] {
             let proof =
