@@ -69,7 +69,7 @@ pub(crate) struct Terminal {
     pub(crate) stderr: bool,
     /// Colours are wanted: `NO_COLOR` is not set and `TERM` is not `dumb`.
     pub(crate) colour: bool,
-    /// `CLICOLOR_FORCE` is set: colours even where there is no terminal.
+    /// `CLICOLOR_FORCE` is set and `NO_COLOR` is not: colours even where there is no terminal.
     pub(crate) colour_forced: bool,
 }
 
@@ -100,7 +100,8 @@ impl Environment {
                 stdout: std::io::stdout().is_terminal(),
                 stderr: std::io::stderr().is_terminal(),
                 colour: variable("NO_COLOR").is_none() && text("TERM").as_deref() != Some("dumb"),
-                colour_forced: text("CLICOLOR_FORCE").is_some_and(|value| value != "0"),
+                colour_forced: variable("NO_COLOR").is_none()
+                    && text("CLICOLOR_FORCE").is_some_and(|value| value != "0"),
             },
             keychain: text("PINTAIL_KEYCHAIN"),
             log_file: variable("PINTAIL_LOG_FILE").map(PathBuf::from),

@@ -27,10 +27,13 @@ pub struct Address {
     pub bucket: Option<BucketName>,
     /// The key or prefix, empty for the whole bucket. Always empty without a bucket.
     pub key: KeyPrefix,
+    /// A slash follows the bucket: `work:bucket/` is what is in it, `work:bucket` the bucket itself.
+    pub inside: bool,
 }
 
 impl Address {
-    /// Returns bucket and key when the address names one object: it has a key, and the key does not end in a slash.
+    /// Returns bucket and key when the address names one object. A key that ends in a slash is one too: it stands for a
+    /// folder.
     ///
     /// # Errors
     /// Says what is missing.
@@ -65,7 +68,8 @@ impl fmt::Display for Address {
             None => f.write_str("s3://")?,
         }
         match &self.bucket {
-            Some(bucket) => write!(f, "{bucket}/{}", self.key),
+            Some(bucket) if self.inside => write!(f, "{bucket}/{}", self.key),
+            Some(bucket) => bucket.fmt(f),
             None => Ok(()),
         }
     }
@@ -90,9 +94,10 @@ impl FromStr for Address {
             Some(_) => rest.strip_prefix('/').unwrap_or(rest),
         };
         let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
+        let inside = path.contains('/');
         if bucket.is_empty() {
             return if key.is_empty() {
-                Ok(Self { bookmark, bucket: None, key: KeyPrefix::all() })
+                Ok(Self { bookmark, bucket: None, key: KeyPrefix::all(), inside: false })
             } else {
                 Err(error(Reason::NoBucket))
             };
@@ -101,6 +106,7 @@ impl FromStr for Address {
             bookmark,
             bucket: Some(bucket.parse().map_err(|e| error(Reason::Name(e)))?),
             key: key.parse().map_err(|e| error(Reason::Name(e)))?,
+            inside,
         })
     }
 }
@@ -185,7 +191,8 @@ mod tests {
         for (text, bookmark, bucket, key, shown) in [
             ("s3://bucket/a/b", None, Some("bucket"), "a/b", "s3://bucket/a/b"),
             ("s3:/bucket/a/b", None, Some("bucket"), "a/b", "s3://bucket/a/b"),
-            ("S3://bucket", None, Some("bucket"), "", "s3://bucket/"),
+            ("S3://bucket", None, Some("bucket"), "", "s3://bucket"),
+            ("S3://bucket/", None, Some("bucket"), "", "s3://bucket/"),
             ("s3://", None, None, "", "s3://"),
             ("s3:/", None, None, "", "s3://"),
             ("work:bucket/a/b", Some("work"), Some("bucket"), "a/b", "work:bucket/a/b"),

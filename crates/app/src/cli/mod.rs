@@ -81,6 +81,9 @@ pub(crate) fn main() -> ExitCode {
             // `--help` and `--version` are answers, not errors.
             let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
             let _ = error.print();
+            if exit == Exit::Usage && std::env::args_os().any(|argument| argument == "--json") {
+                show::usage_line(&Output::without_terminal(true), &error.kind().to_string());
+            }
             return exit.into();
         }
     };
@@ -128,8 +131,9 @@ async fn until_interrupted(command: Command, app: &App, output: &Output) -> Outc
     let run = command.run(app, output);
     let mut run = std::pin::pin!(run);
     tokio::select! {
-        outcome = &mut run => return outcome,
+        biased;
         () = signals.wait() => {}
+        outcome = &mut run => return outcome,
     }
     app.interrupt().set();
     if app.interrupt().is_guarded() {

@@ -94,9 +94,6 @@ pub(crate) fn explain(error: &Error) -> Explanation {
             &["Look at who may write the folders of the desktop: $XDG_DATA_HOME and $XDG_CONFIG_HOME."],
         ),
         Error::Interrupted => with(Exit::Interrupted, &[]),
-        Error::Key(_) => {
-            with(Exit::Failed, &["Copy the object to a name of your own choice: `pintail cp SOURCE ./name`."])
-        }
         Error::Keychain(_) => session::explain_keychain(error),
         Error::Local { source, .. } => match source.kind() {
             std::io::ErrorKind::NotFound => with(Exit::NotFound, &[]),
@@ -129,6 +126,7 @@ pub(crate) fn explain(error: &Error) -> Explanation {
                 PlanError::OntoItself(_) => &[],
                 PlanError::TargetNotAFolder(_) => &["End the target with a slash to make it a folder."],
                 PlanError::NotUnicode(_) => &["Rename the file."],
+                PlanError::NotAFile(_) => &["Give it on standard input: `cat FILE | pintail cp - TARGET`."],
             },
         ),
         Error::Proxy(_) => with(Exit::Failed, &["Correct HTTPS_PROXY, http_proxy or NO_PROXY."]),
@@ -141,6 +139,8 @@ pub(crate) fn explain(error: &Error) -> Explanation {
         Error::Stdio(_) => with(Exit::Failed, &[]),
         Error::Store(source) => store::explain(error, source),
         Error::StsEndpoint(_) => with(Exit::Usage, &["Correct --sts-endpoint or --region of the bookmark."]),
+        Error::TargetTaken(_) => with(Exit::Failed, &[]),
+        Error::TargetNotAFile(_) => with(Exit::Failed, &["Choose another target; `-` is standard output."]),
         Error::Tls(_) => with(
             Exit::Failed,
             &["Look at the CA bundle: PINTAIL_CA_BUNDLE, AWS_CA_BUNDLE, or the bookmark's own."],

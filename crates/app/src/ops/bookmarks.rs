@@ -93,7 +93,11 @@ impl Bookmarks {
         if exists && !replace {
             return Err(Error::BookmarkExists(name.clone()));
         }
-        let mut bookmark = Bookmark::new(name, &uuid(random));
+        // What other programs keep in the file, its identifier and the order of all survive a replacement.
+        let mut bookmark = match self.load(name) {
+            Ok(bookmark) => cleared(bookmark),
+            Err(_) => Bookmark::new(name, &uuid(random)),
+        };
         for (key, value) in &settings.custom {
             bookmark.set_custom(key, Some(value));
         }
@@ -144,6 +148,17 @@ impl Bookmarks {
         };
         write().map_err(|error| Error::local("write", &path, error))
     }
+}
+
+/// Takes everything out of a bookmark that `add` may set.
+fn cleared(mut bookmark: Bookmark) -> Bookmark {
+    for key in property::ALL {
+        bookmark.set_custom(key, None);
+    }
+    for key in ["Username", "Path", "Readonly", "Region"] {
+        bookmark.remove(key);
+    }
+    bookmark
 }
 
 /// Fills in what Cyberduck and Mountain Duck need to read the bookmark: vendor, host and port.
@@ -206,6 +221,25 @@ mod tests {
         assert!(matches!(again, Err(Error::BookmarkExists(_))));
         bookmarks.remove(&work).unwrap();
         assert!(matches!(bookmarks.load(&work), Err(Error::NoBookmark { .. })));
+    }
+
+    #[test]
+    fn a_replacement_keeps_what_is_not_ours() {
+        let home = tempfile::tempdir().unwrap();
+        let bookmarks = Bookmarks::at(home.path());
+        let work: BookmarkName = "work".parse().unwrap();
+        let narrow = Settings { read_only: true, ..settings() };
+        bookmarks.add(&work, &narrow, false, &SeededRandom::new(1)).unwrap();
+        let mut file = bookmarks.load(&work).unwrap();
+        file.set("Volume", "/mnt/x");
+        file.set_custom("unheard.of", Some("kept"));
+        fs::write(bookmarks.file(&work), file.write().unwrap()).unwrap();
+        let connection = bookmarks.add(&work, &settings(), true, &SeededRandom::new(2)).unwrap();
+        let replaced = bookmarks.load(&work).unwrap();
+        assert!(!connection.read_only, "what was set before and not now is gone");
+        assert_eq!(replaced.text("Volume").as_deref(), Some("/mnt/x"));
+        assert_eq!(replaced.custom("unheard.of").as_deref(), Some("kept"));
+        assert_eq!(replaced.text("UUID"), file.text("UUID"));
     }
 
     #[test]

@@ -24,6 +24,7 @@ use pintail_identity::sts::{self, EndpointChoice, SessionScope, StsEndpoint};
 use pintail_store::ObjectStore;
 use pintail_store::s3::{AddressingStyle, Endpoint, S3Context, S3Options, S3Store};
 use pintail_store::transport::{ProxyConfig, TlsTrust, Transport, TransportOptions};
+use pintail_store::wrap::Trace;
 
 use super::error::NoCredential;
 use super::sign_in::IssuerTokens;
@@ -122,16 +123,16 @@ impl App {
 
     /// Connects to a bookmark's service; later calls of the run get the same connection.
     pub(crate) async fn connect_to(&self, name: &BookmarkName) -> Result<Arc<Connected>, Error> {
-        let known =
-            |app: &Self| app.connected.lock().expect("no holder of this lock panics").get(name).cloned();
-        if let Some(connected) = known(self) {
-            return Ok(connected);
-        }
-        let identity = self.identity(name).await?;
-        let region = identity.connection.region.clone();
-        let made = Arc::new(self.live(name, &identity, region).await?);
-        let mut all = self.connected.lock().expect("no holder of this lock panics");
-        Ok(Arc::clone(all.entry(name.clone()).or_insert(made)))
+        let cell = {
+            let mut all = self.connected.lock().expect("no holder of this lock panics");
+            Arc::clone(all.entry(name.clone()).or_default())
+        };
+        let connected = cell.get_or_try_init(|| async {
+            let identity = self.identity(name).await?;
+            let region = identity.connection.region.clone();
+            Ok::<_, Error>(Arc::new(self.live(name, &identity, region).await?))
+        });
+        connected.await.cloned()
     }
 
     async fn live(
@@ -151,19 +152,40 @@ impl App {
             random: Arc::clone(&self.random) as Arc<dyn Random>,
         };
         let s3 = S3Store::new(context, S3Options::default());
-        Ok(Connected { store: Arc::new(s3.clone()), s3 })
+        let store = Trace::new(Arc::new(s3.clone()));
+        Ok(Connected { store: Arc::new(store), s3 })
     }
 
     /// Prepares the identity side of a bookmark.
     pub(super) async fn identity(&self, name: &BookmarkName) -> Result<Identity, Error> {
         let connection = self.bookmarks().connection(name)?;
+        let keychain = self.keychain()?;
+        let authentication = self.authentication(&connection, keychain.as_ref()).await?;
+        let transport = self.transport(connection.ca_bundle.as_deref())?;
+        self.join(name, connection, authentication, transport, keychain)
+    }
+
+    /// Prepares only as much as a sign-out needs: it must work without the certificate, the secret or the CA bundle that a
+    /// sign-in would need.
+    pub(super) fn identity_to_forget(&self, name: &BookmarkName) -> Result<Identity, Error> {
+        let connection = self.bookmarks().connection(name)?;
+        let transport = self.transport(connection.ca_bundle.as_deref()).or_else(|_| self.transport(None))?;
+        self.join(name, connection, ClientAuthentication::Public, transport, self.keychain()?)
+    }
+
+    fn join(
+        &self,
+        name: &BookmarkName,
+        connection: Connection,
+        authentication: ClientAuthentication,
+        transport: Transport,
+        keychain: Arc<dyn Keychain>,
+    ) -> Result<Identity, Error> {
         let authority =
             authority(&connection).map_err(|source| Error::Authority { name: name.clone(), source })?;
-        let transport = self.transport(connection.ca_bundle.as_deref())?;
         let http: Arc<dyn HttpClient> = Arc::new(transport.clone());
-        let keychain = self.keychain()?;
         let mut client = Client::public(authority.clone(), connection.client_id.clone());
-        client.authentication = self.authentication(&connection, keychain.as_ref()).await?;
+        client.authentication = authentication;
         let scopes = scopes(&connection)?;
         let tokens = IssuerTokens::new(
             client.clone(),
@@ -205,6 +227,22 @@ impl App {
     ) -> Result<(), Error> {
         let value = SecretBytes::new(secret.expose().as_bytes().to_vec());
         Ok(self.keychain()?.set(&client_secret_entry(connection), &value).await?)
+    }
+
+    /// Removes the secret of a confidential application, where the bookmark has one and no other bookmark uses it.
+    pub(crate) async fn forget_client_secret(&self, name: &BookmarkName) -> Result<(), Error> {
+        // A bookmark that cannot be read has no secret that could be found, and can still be removed.
+        let Ok(connection) = self.bookmarks().connection(name) else { return Ok(()) };
+        if connection.authentication != Authentication::Secret {
+            return Ok(());
+        }
+        for other in self.bookmarks().names()? {
+            let shares = |other: Connection| client_secret_entry(&other) == client_secret_entry(&connection);
+            if other != *name && self.bookmarks().connection(&other).is_ok_and(shares) {
+                return Ok(());
+            }
+        }
+        Ok(self.keychain()?.delete(&client_secret_entry(&connection)).await?)
     }
 
     async fn authentication(
@@ -283,7 +321,14 @@ fn read(path: &Path) -> Result<String, Error> {
 }
 
 fn client_secret_entry(connection: &Connection) -> EntryName {
-    EntryName::new(SERVICE, format!("client-secret/{}", connection.client_id))
+    // The same client ID may be known to two issuers, each with a secret of its own.
+    let issuer = match &connection.issuer {
+        Issuer::Entra { tenant, authority } => {
+            format!("{}{tenant}", authority.as_ref().map(url::Url::as_str).unwrap_or_default())
+        }
+        Issuer::Other(url) => url.to_string(),
+    };
+    EntryName::new(SERVICE, format!("client-secret/{}@{issuer}", connection.client_id))
 }
 
 fn authority(connection: &Connection) -> Result<Authority, pintail_identity::oidc::AuthorityError> {

@@ -136,7 +136,7 @@ impl Stage {
     }
 
     async fn list(&self, name: &BookmarkName) -> Result<Step, Error> {
-        let address = Address { bookmark: Some(name.clone()), bucket: None, key: "".parse()? };
+        let address: Address = format!("{name}:").parse()?;
         let mut seen = Vec::new();
         list::list(&self.app, &address, false, &mut |entry| {
             if let Entry::Bucket(bucket) = entry {

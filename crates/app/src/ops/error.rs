@@ -18,7 +18,7 @@ use pintail_store::StoreError;
 use pintail_store::s3::EndpointError;
 use pintail_store::transport::{ProxyError, TlsError};
 
-use super::copy::{KeyRefusal, PlanError};
+use super::copy::PlanError;
 
 /// An operation failed.
 #[derive(Debug, thiserror::Error)]
@@ -74,9 +74,6 @@ pub(crate) enum Error {
     /// A signal ended the run.
     #[error("interrupted")]
     Interrupted,
-    /// A key does not make a file name.
-    #[error(transparent)]
-    Key(#[from] KeyRefusal),
     /// The keychain failed.
     #[error(transparent)]
     Keychain(#[from] KeychainError),
@@ -138,6 +135,12 @@ pub(crate) enum Error {
     /// The STS endpoint cannot be used.
     #[error("the STS endpoint cannot be used")]
     StsEndpoint(#[source] sts::EndpointError),
+    /// The target exists, and existing ones were to stay.
+    #[error("{0} exists already")]
+    TargetTaken(String),
+    /// The target exists and is no regular file, which a copy must not replace.
+    #[error("{} exists and is not a regular file", .0.display())]
+    TargetNotAFile(PathBuf),
     /// TLS cannot be set up.
     #[error(transparent)]
     Tls(#[from] TlsError),

@@ -26,6 +26,8 @@ use pintail_core::address::Address;
 use pintail_core::name::BookmarkName;
 use pintail_core::seam::{Clock, CorrectedClock, Random};
 
+use tokio::sync::OnceCell;
+
 use self::bookmarks::Bookmarks;
 pub(crate) use self::connect::Connected;
 pub(crate) use self::error::{Error, NoCredential};
@@ -40,7 +42,7 @@ pub(crate) struct App {
     clock: Arc<CorrectedClock<SystemClock>>,
     random: Arc<SystemRandom>,
     interrupt: Interrupt,
-    connected: Mutex<HashMap<BookmarkName, Arc<Connected>>>,
+    connected: Mutex<HashMap<BookmarkName, Arc<OnceCell<Arc<Connected>>>>>,
 }
 
 impl App {

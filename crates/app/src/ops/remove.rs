@@ -22,9 +22,9 @@ pub(crate) struct Options {
 #[derive(Debug)]
 pub(crate) enum Event<'a> {
     /// It is deleted, or would be.
-    Deleted(&'a BucketName, &'a ObjectKey),
-    /// It is not.
-    Failed(&'a BucketName, &'a ObjectKey, &'a Error),
+    Deleted(&'a BucketName, &'a str),
+    /// It is not, or nothing that begins with this.
+    Failed(&'a BucketName, &'a str, &'a Error),
 }
 
 /// What happened in all.
@@ -43,11 +43,16 @@ pub(crate) async fn remove(
     app: &App,
     addresses: &[Address],
     options: Options,
-    sink: &mut (dyn FnMut(Event<'_>) -> std::io::Result<()> + Send),
+    sink: &mut (dyn FnMut(Event<'_>) + Send),
 ) -> Result<Report, Error> {
     for address in addresses {
         address.bucket()?;
         if options.recursive {
+            if address.key.as_str().is_empty() && !address.inside {
+                return Err(Error::Usage(format!(
+                    "{address} is a whole bucket; {address}/ means everything in it"
+                )));
+            }
             continue;
         }
         if address.is_folder() {
@@ -57,27 +62,44 @@ pub(crate) async fn remove(
     }
     let mut report = Report::default();
     for address in addresses {
-        if options.recursive {
-            remove_below(app, address, options.dry_run, sink, &mut report).await?;
+        let result = if options.recursive {
+            remove_below(app, address, options.dry_run, sink, &mut report).await
         } else {
-            let (bucket, key) = address.object()?;
-            let connected = app.connect(address).await?;
-            let result = if options.dry_run {
-                Ok(())
-            } else {
-                connected.store.delete(&bucket, &key, &Delete::default()).await.map(drop).map_err(Error::from)
-            };
-            report.take(&bucket, &key, result, sink)?;
+            remove_one(app, address, options.dry_run, sink, &mut report).await
+        };
+        if let Err(error) = result {
+            // Without a sign-in nothing else can be deleted either; any other trouble is of this address alone.
+            if error.no_credential().is_some() {
+                return Err(error);
+            }
+            let (bucket, key) = (address.bucket()?, address.key.clone());
+            report.fail(&bucket, key.as_str(), error, sink);
         }
     }
     Ok(report)
+}
+
+async fn remove_one(
+    app: &App,
+    address: &Address,
+    dry_run: bool,
+    sink: &mut (dyn FnMut(Event<'_>) + Send),
+    report: &mut Report,
+) -> Result<(), Error> {
+    let (bucket, key) = address.object()?;
+    let connected = app.connect(address).await?;
+    if !dry_run {
+        connected.store.delete(&bucket, &key, &Delete::default()).await?;
+    }
+    report.take(&bucket, &key, Ok(()), sink);
+    Ok(())
 }
 
 async fn remove_below(
     app: &App,
     address: &Address,
     dry_run: bool,
-    sink: &mut (dyn FnMut(Event<'_>) -> std::io::Result<()> + Send),
+    sink: &mut (dyn FnMut(Event<'_>) + Send),
     report: &mut Report,
 ) -> Result<(), Error> {
     let bucket = address.bucket()?;
@@ -88,7 +110,7 @@ async fn remove_below(
         let keys: Vec<ObjectKey> = page.objects.into_iter().map(|object| object.key).collect();
         if dry_run {
             for key in &keys {
-                report.take(&bucket, key, Ok(()), sink)?;
+                report.take(&bucket, key, Ok(()), sink);
             }
             continue;
         }
@@ -98,7 +120,7 @@ async fn remove_below(
         let items: Vec<DeleteItem> = keys.iter().cloned().map(DeleteItem::from).collect();
         let outcomes = connected.store.delete_many(&bucket, &items).await?;
         for (key, outcome) in keys.iter().zip(outcomes) {
-            report.take(&bucket, key, outcome.map(drop).map_err(Error::from), sink)?;
+            report.take(&bucket, key, outcome.map(drop).map_err(Error::from), sink);
         }
     }
     Ok(())
@@ -110,19 +132,26 @@ impl Report {
         bucket: &BucketName,
         key: &ObjectKey,
         result: Result<(), Error>,
-        sink: &mut (dyn FnMut(Event<'_>) -> std::io::Result<()> + Send),
-    ) -> Result<(), Error> {
+        sink: &mut (dyn FnMut(Event<'_>) + Send),
+    ) {
         match result {
             Ok(()) => {
                 self.deleted += 1;
-                sink(Event::Deleted(bucket, key)).map_err(Error::Stdio)
+                sink(Event::Deleted(bucket, key.as_str()));
             }
-            Err(error) => {
-                self.failed += 1;
-                let said = sink(Event::Failed(bucket, key, &error)).map_err(Error::Stdio);
-                self.first_failure.get_or_insert(error);
-                said
-            }
+            Err(error) => self.fail(bucket, key.as_str(), error, sink),
         }
+    }
+
+    fn fail(
+        &mut self,
+        bucket: &BucketName,
+        key: &str,
+        error: Error,
+        sink: &mut (dyn FnMut(Event<'_>) + Send),
+    ) {
+        self.failed += 1;
+        sink(Event::Failed(bucket, key, &error));
+        self.first_failure.get_or_insert(error);
     }
 }

@@ -40,12 +40,14 @@ pub(crate) async fn run(
     if told.is_ok() {
         signals.wait().await;
     }
-    if let Some(name) = &bookmark {
-        app.bookmarks().remove(name)?;
-    }
+    let removed = bookmark.map_or(Ok(()), |name| uninstall(app, &name, sandbox.summary()));
     sandbox.stop().await;
-    told.map_err(Error::Stdio)
+    told.map_err(Error::Stdio)?;
+    removed
 }
+
+/// The property that tells whose a bookmark of ours is.
+const MARK: &str = "pintail.sandbox";
 
 /// Starts a sandbox.
 pub(super) async fn start(port: u16) -> Result<Sandbox, Error> {
@@ -74,20 +76,28 @@ fn authority(issuer: &str) -> String {
     url::Url::parse(issuer).map_or_else(|_| issuer.to_owned(), |url| url.origin().ascii_serialization())
 }
 
-/// Installs the bookmark `sandbox`. One that points elsewhere stays, and is an error.
+/// Installs the bookmark `sandbox`. One that no sandbox made stays, and is an error.
 fn install(app: &App, summary: &Summary) -> Result<BookmarkName, Error> {
     let name: BookmarkName = "sandbox".parse()?;
     let bookmarks = app.bookmarks();
-    let is_ours = match bookmarks.connection(&name) {
-        Ok(connection) => connection
-            .s3_endpoint
-            .is_some_and(|url| matches!(url.host_str(), Some("127.0.0.1" | "localhost"))),
-        Err(Error::NoBookmark { .. }) => true,
-        Err(_) => false,
-    };
-    if !is_ours {
-        return Err(Error::BookmarkExists(name));
+    match bookmarks.load(&name) {
+        Ok(bookmark) if bookmark.custom(MARK).is_none() => return Err(Error::BookmarkExists(name)),
+        Ok(_) | Err(Error::NoBookmark { .. }) => {}
+        Err(error) => return Err(error),
     }
-    bookmarks.add(&name, &settings(summary), true, app.random())?;
+    let mut settings = settings(summary);
+    settings.custom.push((MARK, summary.issuer.clone()));
+    bookmarks.add(&name, &settings, true, app.random())?;
     Ok(name)
+}
+
+/// Removes the bookmark if it is still the one of this sandbox.
+fn uninstall(app: &App, name: &BookmarkName, summary: &Summary) -> Result<(), Error> {
+    match app.bookmarks().load(name) {
+        Ok(bookmark) if bookmark.custom(MARK).as_ref() == Some(&summary.issuer) => {
+            app.bookmarks().remove(name)
+        }
+        Ok(_) | Err(Error::NoBookmark { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
 }

@@ -1,5 +1,7 @@
 //! Sign-in answers by address scheme: registering for them, and handing them to the process that waits.
 
+use std::path::Path;
+
 use pintail_core::secret::Secret;
 use pintail_identity::oidc::handler::{DesktopFolders, HandledScheme, register, registered, unregister};
 use pintail_identity::oidc::scheme::deliver as hand_over;
@@ -22,7 +24,8 @@ impl Registration {
 /// Registers this program for our scheme, and for those of Cyberduck and Mountain Duck if `ducks` says so.
 pub(crate) fn install(app: &App, ducks: bool) -> Result<Registration, Error> {
     let schemes: &[HandledScheme] = if ducks { &HandledScheme::ALL } else { &[HandledScheme::Pintail] };
-    let program = std::env::current_exe().map_err(Error::Stdio)?;
+    let program =
+        std::env::current_exe().map_err(|source| Error::local("find", Path::new("this program"), source))?;
     register(&program, schemes, &folders(app))?;
     Ok(Registration::of(schemes))
 }

@@ -169,7 +169,7 @@ pub(crate) async fn who_am_i(app: &App, name: &BookmarkName) -> Result<Who, Erro
 
 /// Removes a sign-in and every credential bought with it.
 pub(crate) async fn sign_out(app: &App, name: &BookmarkName, open: bool) -> Result<SignedOut, Error> {
-    let identity = app.identity(name).await?;
+    let identity = app.identity_to_forget(name)?;
     let removed = identity.session.logout().await;
     let removed = removed.map_err(|error| identity.credentials(name).missing(Arc::new(error)))?;
     let page = sign_out_page(&identity).await;
@@ -182,6 +182,26 @@ pub(crate) async fn sign_out(app: &App, name: &BookmarkName, open: bool) -> Resu
     };
     let not_asked = identity.keychain.unreachable().iter().map(ToString::to_string).collect();
     Ok(SignedOut { was_signed_in: removed.was_signed_in, not_asked, page, opened })
+}
+
+/// Removes what a bookmark that goes leaves behind: its sign-in and its application's secret, unless another bookmark uses them.
+pub(crate) async fn forget(app: &App, name: &BookmarkName) -> Result<(), Error> {
+    // A bookmark that cannot be read has nothing that could be found, and can still be removed.
+    let Ok(connection) = app.bookmarks().connection(name) else { return Ok(()) };
+    let mut shared = false;
+    for other in app.bookmarks().names()? {
+        let same = |other: Connection| {
+            (&other.issuer, &other.client_id, &other.login_hint)
+                == (&connection.issuer, &connection.client_id, &connection.login_hint)
+        };
+        shared |= other != *name && app.bookmarks().connection(&other).is_ok_and(same);
+    }
+    if !shared {
+        let identity = app.identity_to_forget(name)?;
+        let removed = identity.session.logout().await;
+        removed.map_err(|error| identity.credentials(name).missing(Arc::new(error)))?;
+    }
+    app.forget_client_secret(name).await
 }
 
 impl App {

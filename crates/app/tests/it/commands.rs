@@ -24,6 +24,61 @@ fn deletions_do_what_the_dry_run_says() {
     env.run(["rm", &format!("lab:{bucket}/gone.txt"), &format!("lab:{bucket}/never-was")]).succeeded();
     assert!(world.object(&bucket, "gone.txt").is_none() && world.object(&bucket, "stays").is_some());
     env.run(["rm", "-r", "lab:"]).exited(2);
+    // A whole bucket is emptied only by who ends its name with a slash.
+    env.run(["rm", "-r", "--dry-run", &format!("lab:{bucket}")]).exited(2);
+    let all = env.run(["rm", "-r", "--dry-run", &format!("lab:{bucket}/")]).succeeded();
+    assert!(all.stdout.contains("stays"), "{}", all.stdout);
+}
+
+/// behaviour: rm
+#[test]
+fn deletions_go_on_when_nobody_reads_and_when_one_address_fails() {
+    let cloud = Cloud::signed_in();
+    let (env, bucket) = (&cloud.env, cloud.bucket());
+    let world = cloud.sandbox().world();
+    for number in 0..1500 {
+        world.put_object(&bucket, &format!("many/{number}"), "x");
+    }
+    let script = "\"$0\" rm -r \"$1\" --json | head -n 1 >/dev/null; exit ${PIPESTATUS[0]}";
+    let address = format!("lab:{bucket}/many/");
+    let piped =
+        env.program("bash".as_ref(), ["-c", script, env!("CARGO_BIN_EXE_pintail"), &address]).output();
+    assert_eq!(piped.code(), Some(0), "{}", piped.stderr);
+    assert!(world.keys(&bucket).iter().all(|key| !key.starts_with("many/")), "all of them are gone");
+    world.put_object(&bucket, "last/1", "x");
+    let some = ["rm", "-r", "lab:no-such-bucket-here/", &format!("lab:{bucket}/last/"), "--json"];
+    let done = env.run(some).exited(3).json_lines().pop().expect("a line");
+    assert_eq!((&done["deleted"], &done["failed"]), (&1.into(), &1.into()), "{done}");
+}
+
+#[test]
+fn what_cannot_be_written_is_no_success() {
+    let cloud = Cloud::signed_in();
+    let (env, bucket) = (&cloud.env, cloud.bucket());
+    cloud.sandbox().world().put_object(&bucket, "short", "no line end");
+    let address = format!("lab:{bucket}/short");
+    for command in ["\"$0\" cat \"$1\" > /dev/full", "\"$0\" cp \"$1\" - > /dev/full"] {
+        let full =
+            env.program("bash".as_ref(), ["-c", command, env!("CARGO_BIN_EXE_pintail"), &address]).output();
+        assert_eq!(full.code(), Some(1), "{command}: {}", full.stderr);
+    }
+    let head = "\"$0\" cp \"$1\" - | true; exit ${PIPESTATUS[0]}";
+    cloud.sandbox().world().put_object(&bucket, "short", vec![7; 4 << 20]);
+    let closed = env.program("bash".as_ref(), ["-c", head, env!("CARGO_BIN_EXE_pintail"), &address]).output();
+    assert_eq!(closed.code(), Some(0), "{}", closed.stderr);
+}
+
+/// behaviour: output
+#[test]
+fn a_wrong_command_line_is_told_to_programs_too() {
+    let env = home();
+    let line = env.run(["ls", "--json", "--no-such-option"]).exited(2).json();
+    assert_eq!((&line["event"], &line["code"]), (&"error".into(), &2.into()));
+    let cloud = Cloud::signed_in();
+    cloud.env.run(["cat", "--json", "lab:bucket/key"]).exited(2);
+    let mut plain = cloud.env.pintail(["ls", "lab:"]);
+    plain = plain.set("NO_COLOR", "1").set("CLICOLOR_FORCE", "1");
+    assert!(!plain.output().succeeded().stdout.contains('\u{1b}'), "NO_COLOR wins");
 }
 
 /// behaviour: presign

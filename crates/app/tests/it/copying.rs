@@ -91,6 +91,19 @@ fn no_clobber_leaves_every_target() {
     assert_eq!(cloud.object(&bucket, "there").expect("it"), "theirs");
     env.run(["cp", "-n", &there, "here"]).succeeded();
     assert_eq!(fs::read(env.work().join("here")).expect("a file"), b"mine");
+    // A source that changed since the plan is a failure, not a target that exists.
+    cloud.sandbox().world().put_object(&bucket, "moving", bytes(1000));
+    let moved = Effect::status(
+        412,
+        "PreconditionFailed",
+        "At least one of the pre-conditions you specified did not hold",
+    );
+    cloud.sandbox().faults().add(Fault::new(Service::S3, "GetObject", moved));
+    env.run(["cp", "-n", &format!("lab:{bucket}/moving"), "moved"]).exited(1);
+    assert!(!env.work().join("moved").exists());
+    // So is a file where a folder is needed.
+    fs::write(env.work().join("afile"), "x").expect("a file");
+    env.run(["cp", "-n", "-r", &format!("lab:{bucket}/moving"), "afile/"]).exited(1);
     // A target that appears after the plan was made is left as well: S3 says so, and that is no failure.
     let refused = Effect::status(
         412,
@@ -152,6 +165,19 @@ fn an_interrupted_copy_leaves_nothing_behind() {
     up.finish().exited(130);
     assert_eq!(cloud.sandbox().world().open_uploads(&bucket), 0, "the parts are taken back");
     assert!(cloud.object(&bucket, "interrupted").is_none());
+    cloud.sandbox().faults().clear();
+
+    // Several at once: each of them is taken back.
+    for name in ["one", "two", "three"] {
+        fs::copy(env.work().join("large"), env.work().join(name)).expect("a copy");
+    }
+    cloud.sandbox().recorder().clear();
+    cloud.sandbox().faults().add(Fault::new(Service::S3, "UploadPart", forever()).times(1000));
+    let up = env.pintail(["cp", "one", "two", "three", &format!("lab:{bucket}/several/")]).start();
+    cloud.wait_for(Service::S3, "CreateMultipartUpload", 3);
+    up.signal(Signal::INT);
+    up.finish().exited(130);
+    assert_eq!(cloud.sandbox().world().open_uploads(&bucket), 0, "the parts of all are taken back");
     cloud.sandbox().faults().clear();
 
     env.run(["cp", "large", &format!("lab:{bucket}/large")]).succeeded();
@@ -242,4 +268,48 @@ fn a_copy_goes_from_one_cloud_to_another() {
         env.run(["cp", &from, &to]).succeeded();
         assert_eq!(other.object(&other.bucket(), "arrived").expect("it"), content);
     }
+}
+
+/// behaviour: cp
+#[test]
+fn what_is_no_file_is_neither_read_nor_replaced() {
+    let cloud = Cloud::signed_in();
+    let (env, bucket) = (&cloud.env, cloud.bucket());
+    cloud.sandbox().world().put_object(&bucket, "k", "object");
+    let fifo = env.work().join("fifo");
+    let made = env.program("mkfifo".as_ref(), [fifo.to_string_lossy()]).output();
+    made.succeeded();
+    let there = format!("lab:{bucket}/from-a-pipe");
+    let refused = env.run(["cp", "fifo", &there]).exited(2);
+    assert!(refused.stderr.contains("cp - "), "{}", refused.stderr);
+    env.run(["cp", "/proc/self/status", &there]).exited(2);
+    assert!(cloud.object(&bucket, "from-a-pipe").is_none());
+    env.run(["cp", &format!("lab:{bucket}/k"), "fifo"]).exited(1);
+    assert!(!fs::metadata(&fifo).expect("it is there").is_file(), "the pipe is still a pipe");
+    // Links below the target are not followed, wherever they lead; the target itself is replaced with its permissions.
+    fs::create_dir_all(env.work().join("out/real")).expect("folders");
+    std::os::unix::fs::symlink("real", env.work().join("out/sub")).expect("a link");
+    cloud.sandbox().world().put_object(&bucket, "tree/sub/file", "object");
+    env.run(["cp", "-r", &format!("lab:{bucket}/tree/"), "out/"]).exited(1);
+    assert_eq!(fs::read_dir(env.work().join("out/real")).expect("a folder").count(), 0);
+    use std::os::unix::fs::PermissionsExt;
+    let private = env.work().join("private");
+    fs::write(&private, "old").expect("a file");
+    fs::set_permissions(&private, fs::Permissions::from_mode(0o600)).expect("permissions");
+    env.run(["cp", &format!("lab:{bucket}/k"), "private"]).succeeded();
+    assert_eq!(fs::metadata(&private).expect("it").permissions().mode() & 0o777, 0o600);
+}
+
+/// behaviour: cp
+#[test]
+fn one_name_that_is_no_text_does_not_stop_the_others() {
+    use std::os::unix::ffi::OsStrExt;
+    let cloud = Cloud::signed_in();
+    let (env, bucket) = (&cloud.env, cloud.bucket());
+    fs::create_dir_all(env.work().join("odd")).expect("a folder");
+    fs::write(env.work().join("odd").join(std::ffi::OsStr::from_bytes(b"b\xff")), "x").expect("a file");
+    fs::write(env.work().join("odd/good"), "x").expect("a file");
+    let done = env.run(["cp", "-r", "odd", &format!("lab:{bucket}/"), "--json"]).exited(3).json_lines();
+    let done = done.last().expect("a line");
+    assert_eq!((&done["copied"], &done["refused"]), (&1.into(), &1.into()), "{done}");
 }

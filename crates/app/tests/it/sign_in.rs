@@ -199,3 +199,15 @@ fn a_confidential_client_proves_itself_with_its_secret() {
     cloud.env.pintail(add).stdin("the-secret-of-the-application\n").output().succeeded();
     cloud.sign_in("secretive", 0).succeeded();
 }
+
+/// behaviour: keeping
+#[test]
+fn a_bookmark_that_goes_takes_its_sign_in_along_unless_another_uses_it() {
+    let cloud = Cloud::signed_in();
+    cloud.bookmark("other", &["--read-only"]);
+    cloud.env.run(["bookmark", "rm", "lab"]).succeeded();
+    cloud.env.run(["whoami", "other"]).succeeded();
+    cloud.env.run(["bookmark", "rm", "other"]).succeeded();
+    cloud.bookmark("lab", &[]);
+    cloud.env.run(["whoami", "lab"]).exited(4);
+}

@@ -110,6 +110,34 @@ pub struct Connection {
 
 /// Names of our own properties in the `Custom` dictionary.
 pub mod property {
+    /// Every property that a [`Connection`](super::Connection) reads.
+    pub const ALL: [&str; 24] = [
+        TENANT,
+        AUTHORITY,
+        ISSUER,
+        CLIENT_ID,
+        AUTHENTICATION,
+        CERTIFICATE,
+        CERTIFICATE_KEY,
+        SCOPES,
+        REDIRECT,
+        ROLE,
+        SECOND_ROLE,
+        EXTERNAL_ID,
+        SESSION_NAME,
+        DURATION,
+        POLICY,
+        POLICY_ARNS,
+        ONLY,
+        STS_ENDPOINT,
+        S3_ENDPOINT,
+        REGION,
+        PATH_STYLE,
+        DUAL_STACK,
+        FIPS,
+        CA_BUNDLE,
+    ];
+
     /// The tenant: GUID, verified domain, `common`, `organizations` or `consumers`.
     pub const TENANT: &str = "pintail.tenant";
     /// The address of Entra where it is not `https://login.microsoftonline.com`.

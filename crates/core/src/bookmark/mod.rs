@@ -114,6 +114,11 @@ impl Bookmark {
         self.document.insert(key.to_owned(), Value::String(text.to_owned()));
     }
 
+    /// Removes an entry of the dictionary.
+    pub fn remove(&mut self, key: &str) {
+        self.document.remove(key);
+    }
+
     /// Returns a text of the `Custom` dictionary, where properties of one bookmark live.
     pub fn custom(&self, key: &str) -> Option<String> {
         let custom = self.document.get("Custom")?.as_dictionary()?;

@@ -6,7 +6,7 @@ use pintail_core::name::BookmarkName;
 use crate::cli::{Outcome, render::Output, show};
 use crate::explain::Exit;
 use crate::ops::bookmarks::Settings;
-use crate::ops::{App, Error};
+use crate::ops::{App, Error, sign_in};
 
 /// Manage bookmarks: which tenant, which role, which S3
 #[derive(Debug, clap::Subcommand)]
@@ -22,9 +22,7 @@ pub(crate) enum Command {
         /// Its name.
         name: String,
     },
-    /// Remove a bookmark
-    ///
-    /// The sign-in stays; `pintail logout` removes that.
+    /// Remove a bookmark, and its sign-in unless another bookmark uses the same
     Rm {
         /// Its name.
         name: String,
@@ -138,6 +136,7 @@ impl Command {
             }
             Self::Rm { name } => {
                 let name: BookmarkName = name.parse().map_err(Error::Name)?;
+                sign_in::forget(app, &name).await?;
                 app.bookmarks().remove(&name)?;
                 show::bookmark_removed(output, &name)?;
             }
@@ -150,7 +149,7 @@ impl Add {
     async fn run(self, app: &App, output: &Output) -> Outcome {
         let name: BookmarkName = self.name.parse().map_err(Error::Name)?;
         let secret = if self.client_secret {
-            Some(show::ask_secret(output, "The application's secret:")?)
+            Some(show::ask_secret(output, "The application's secret:").await?)
         } else {
             None
         };

@@ -3,7 +3,7 @@
 use super::address;
 use crate::cli::{Outcome, render::Output};
 use crate::explain::Exit;
-use crate::ops::{App, object};
+use crate::ops::{App, Error, object};
 
 /// Write objects to standard output
 ///
@@ -17,6 +17,12 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) async fn run(self, app: &App, output: &Output) -> Outcome {
+        if output.is_json() {
+            return Err(Error::Usage(
+                "cat writes the bytes of objects, not JSON lines; leave --json out".into(),
+            )
+            .into());
+        }
         for text in self.addresses {
             let address = address(app, Some(text))?;
             object::read(app, &address, &mut |bytes| output.bytes(bytes)).await?;

@@ -19,6 +19,9 @@ pub(crate) struct Completions {
 
 impl Completions {
     pub(crate) fn run(self, output: &Output) -> Outcome {
+        if output.is_json() {
+            return Err(Error::Usage("a completion script is no JSON; leave --json out".into()).into());
+        }
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut Cli::command(), "pintail", &mut script);
         output.bytes(&script)?;

@@ -88,6 +88,11 @@ fn bookmark_name(app: &App, text: Option<String>) -> Result<BookmarkName, Error>
 fn address(app: &App, text: Option<String>) -> Result<Address, Error> {
     match text {
         Some(text) => text.parse().map_err(Error::Address),
-        None => Ok(Address { bookmark: Some(app.default_bookmark()?), bucket: None, key: KeyPrefix::all() }),
+        None => Ok(Address {
+            bookmark: Some(app.default_bookmark()?),
+            bucket: None,
+            key: KeyPrefix::all(),
+            inside: false,
+        }),
     }
 }

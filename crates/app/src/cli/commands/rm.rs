@@ -10,7 +10,7 @@ pub(crate) struct Args {
     /// `BOOKMARK:bucket/key`, or with --recursive `BOOKMARK:bucket/folder/`.
     #[arg(required = true)]
     addresses: Vec<String>,
-    /// Delete everything that begins with the address.
+    /// Delete everything that begins with the address: `bucket/a` takes `a`, `a/b` and `ab`; `bucket/a/` only what is in the folder.
     #[arg(short, long)]
     recursive: bool,
     /// Show what would be deleted, and delete nothing.
@@ -27,6 +27,6 @@ impl Args {
         let options = remove::Options { recursive: self.recursive, dry_run: self.dry_run };
         let mut talk = show::RemoveTalk::new(output, self.dry_run);
         let report = remove::remove(app, &addresses, options, &mut |event| talk.event(event)).await?;
-        show::remove_report(output, &report, self.dry_run)
+        show::remove_report(output, talk, &report, self.dry_run)
     }
 }

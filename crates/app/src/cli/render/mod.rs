@@ -120,7 +120,10 @@ impl Output {
 
     /// Writes bytes of an object to standard output as they are.
     pub(crate) fn bytes(&self, bytes: &[u8]) -> io::Result<()> {
-        io::stdout().lock().write_all(bytes)
+        let mut out = io::stdout().lock();
+        out.write_all(bytes)?;
+        // What waits in a buffer when the program ends would be lost without a word.
+        out.flush()
     }
 
     /// Says something to the person, on standard error. Lost if nobody listens.
@@ -136,17 +139,21 @@ impl Output {
     }
 
     /// Asks on standard error and reads a line from standard input, without an echo where that is a terminal.
-    pub(crate) fn ask_hidden(&self, question: &str) -> io::Result<Secret> {
+    pub(crate) async fn ask_hidden(&self, question: &str) -> io::Result<Secret> {
         if self.terminal.stdin {
             write!(io::stderr().lock(), "{question} ")?;
         }
+        // Held here and not where the line is read: an interruption drops it, and the terminal echoes again.
         let quiet = self.terminal.stdin.then(NoEcho::start).transpose()?;
-        let mut line = Zeroizing::new(String::new());
-        io::stdin().read_line(&mut line)?;
+        let reading = tokio::task::spawn_blocking(|| {
+            let mut line = Zeroizing::new(String::new());
+            io::stdin().read_line(&mut line).map(|_| Secret::new(line.trim()))
+        });
+        let secret = reading.await.map_err(io::Error::other)??;
         if quiet.is_some() {
             self.insist("");
         }
-        Ok(Secret::new(line.trim()))
+        Ok(secret)
     }
 
     /// Styles a text that goes to standard error.
@@ -175,6 +182,11 @@ impl Output {
 
 fn styled(colours: bool, style: Style, text: &str) -> String {
     if colours { format!("\u{1b}[{}m{text}\u{1b}[0m", style.codes()) } else { text.to_owned() }
+}
+
+/// Lets pass that nobody reads any more: the work itself goes on.
+pub(crate) fn tolerate_closed_pipe(written: io::Result<()>) -> io::Result<()> {
+    written.or_else(|error| if is_closed_pipe(&error) { Ok(()) } else { Err(error) })
 }
 
 /// Tells whether an error only means that nobody reads our output any more (`pintail ls | head`).

@@ -10,7 +10,9 @@ use serde::Serialize;
 use super::facts;
 use crate::cli::Failure;
 use crate::cli::render::table::{Align, table};
+use crate::cli::render::text::harmless_words;
 use crate::cli::render::{Output, Style};
+use crate::explain::explain;
 use crate::ops::Error;
 
 #[derive(Serialize)]
@@ -68,7 +70,7 @@ pub(in crate::cli) fn bookmarks(
         match connection {
             Ok(connection) if output.is_json() => output.json_line(&line(name, connection))?,
             Err(error) if output.is_json() => {
-                output.json_line(&BrokenLine { name: name.as_str(), error: error.to_string() })?;
+                output.json_line(&BrokenLine { name: name.as_str(), error: reason(error) })?;
             }
             Ok(connection) => rows.push(vec![
                 format!("{name}:"),
@@ -76,7 +78,7 @@ pub(in crate::cli) fn bookmarks(
                 connection.role.role_name().to_owned(),
                 issuer_text(connection),
             ]),
-            Err(error) => rows.push(vec![format!("{name}:"), "-".into(), "-".into(), error.to_string()]),
+            Err(error) => rows.push(vec![format!("{name}:"), "-".into(), "-".into(), reason(error)]),
         }
     }
     if !output.is_json() {
@@ -87,6 +89,13 @@ pub(in crate::cli) fn bookmarks(
         }
     }
     Ok(())
+}
+
+/// Says why a bookmark cannot be used, causes included.
+fn reason(error: &Error) -> String {
+    let explanation = explain(error);
+    let parts: Vec<String> = std::iter::once(explanation.message).chain(explanation.causes).collect();
+    harmless_words(&parts.join(": "))
 }
 
 fn issuer_text(connection: &Connection) -> String {
@@ -179,8 +188,8 @@ pub(in crate::cli) fn bookmark_removed(output: &Output, name: &BookmarkName) -> 
 }
 
 /// Asks for a secret: without an echo on a terminal, else one line of standard input.
-pub(in crate::cli) fn ask_secret(output: &Output, question: &str) -> Result<Secret, Failure> {
-    let answer = output.ask_hidden(question).map_err(Error::Stdio)?;
+pub(in crate::cli) async fn ask_secret(output: &Output, question: &str) -> Result<Secret, Failure> {
+    let answer = output.ask_hidden(question).await.map_err(Error::Stdio)?;
     if answer.is_empty() {
         return Err(Error::Usage("a secret is missing on standard input".into()).into());
     }

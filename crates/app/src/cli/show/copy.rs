@@ -3,12 +3,12 @@
 use std::io;
 use std::sync::Mutex;
 
-use pintail_core::name::{BucketName, ObjectKey};
+use pintail_core::name::BucketName;
 use serde::Serialize;
 
+use crate::cli::Outcome;
 use crate::cli::render::text::{harmless, harmless_words, size};
-use crate::cli::render::{Output, Progress, Style};
-use crate::cli::{Failure, Outcome};
+use crate::cli::render::{Output, Progress, Style, tolerate_closed_pipe};
 use crate::explain::{Exit, explain};
 use crate::ops::Error;
 use crate::ops::copy::{Copied, Plan, Proof, Report, SkipReason, Skipped, Step, Talk};
@@ -25,8 +25,12 @@ struct StepLine<'a> {
     proof: Option<Proof>,
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<u8>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     causes: &'a [String],
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    next: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -44,6 +48,7 @@ struct SummaryLine {
     skipped: u64,
     refused: u64,
     failed: u64,
+    not_tried: u64,
 }
 
 fn step_line(event: &'static str, step: &Step) -> StepLine<'static> {
@@ -54,7 +59,9 @@ fn step_line(event: &'static str, step: &Step) -> StepLine<'static> {
         size: step.size_bytes,
         proof: None,
         message: None,
+        code: None,
         causes: &[],
+        next: &[],
     }
 }
 
@@ -63,12 +70,15 @@ fn reason(why: &SkipReason) -> String {
         SkipReason::Exists => "it exists already".into(),
         SkipReason::Key(refusal) => refusal.rule.into(),
         SkipReason::NotAFile => "it is no regular file".into(),
+        SkipReason::NotUnicode => "its name is not Unicode, and keys are".into(),
+        SkipReason::TooLong => "its key would have more than 1024 bytes".into(),
+        SkipReason::Unreadable(why) => why.clone(),
         SkipReason::Placeholder => "it only stands for a folder".into(),
     }
 }
 
 fn skipped_line(skipped: &Skipped) -> SkippedLine<'_> {
-    let event = if matches!(skipped.why, SkipReason::Key(_)) { "refused" } else { "skipped" };
+    let event = if skipped.why.is_refusal() { "refused" } else { "skipped" };
     SkippedLine { event, what: &skipped.what, why: reason(&skipped.why) }
 }
 
@@ -156,7 +166,9 @@ impl Talk for CopyTalk<'_> {
         if self.output.is_json() {
             let line = StepLine {
                 message: Some(&explanation.message),
+                code: Some(explanation.exit.number()),
                 causes: &explanation.causes,
+                next: &explanation.next,
                 ..step_line("copy_failed", step)
             };
             self.note(self.output.json_line(&line));
@@ -180,9 +192,8 @@ impl Talk for CopyTalk<'_> {
                 harmless(&skipped.what),
                 reason(&skipped.why)
             );
-            self.progress.suspend(|| match skipped.why {
-                SkipReason::Key(_) => self.output.insist(&text),
-                _ => self.output.say(&text),
+            self.progress.suspend(|| {
+                if skipped.why.is_refusal() { self.output.insist(&text) } else { self.output.say(&text) }
             });
         }
     }
@@ -191,30 +202,34 @@ impl Talk for CopyTalk<'_> {
 /// Shows what came of all copies.
 pub(in crate::cli) fn copy_report(output: &Output, talk: CopyTalk<'_>, report: &Report) -> Outcome {
     talk.progress.finish();
-    if let Some(error) = talk.broken.into_inner().expect("no holder of this lock panics") {
-        return Err(Failure::Output(error));
-    }
+    let broken = talk.broken.into_inner().expect("no holder of this lock panics");
+    tolerate_closed_pipe(broken.map_or(Ok(()), Err))?;
     if output.is_json() {
-        output.json_line(&SummaryLine {
+        tolerate_closed_pipe(output.json_line(&SummaryLine {
             event: "done",
             copied: report.copied,
             size: report.size_bytes,
             skipped: report.skipped,
             refused: report.refused,
             failed: report.failed,
-        })?;
-    } else if report.copied + report.failed + report.refused > 1 {
+            not_tried: report.not_tried,
+        }))?;
+    } else if report.copied + report.failed + report.refused + report.not_tried > 1 {
         let mut text = format!("copied {} ({})", count(report.copied), size(report.size_bytes));
-        for (number, word) in
-            [(report.skipped, "skipped"), (report.refused, "refused"), (report.failed, "failed")]
-        {
+        let others = [
+            (report.skipped, "skipped"),
+            (report.refused, "refused"),
+            (report.failed, "failed"),
+            (report.not_tried, "not tried"),
+        ];
+        for (number, word) in others {
             if number > 0 {
                 text.push_str(&format!(", {number} {word}"));
             }
         }
         output.say(&text);
     }
-    let failed = report.failed + report.refused;
+    let failed = report.failed + report.refused + report.not_tried;
     Ok(ending(output, report.copied, failed, report.first_failure.as_ref()))
 }
 
@@ -253,14 +268,16 @@ struct DeletedLine<'a> {
 pub(in crate::cli) struct RemoveTalk<'a> {
     output: &'a Output,
     dry_run: bool,
+    /// The first failure of standard output. Deleting goes on: half of it would be worse.
+    broken: Option<io::Error>,
 }
 
 impl<'a> RemoveTalk<'a> {
     pub(in crate::cli) fn new(output: &'a Output, dry_run: bool) -> Self {
-        Self { output, dry_run }
+        Self { output, dry_run, broken: None }
     }
 
-    pub(in crate::cli) fn event(&mut self, event: remove::Event<'_>) -> io::Result<()> {
+    pub(in crate::cli) fn event(&mut self, event: remove::Event<'_>) {
         let (bucket, key, error) = match event {
             remove::Event::Deleted(bucket, key) => (bucket, key, None),
             remove::Event::Failed(bucket, key, error) => (bucket, key, Some(error)),
@@ -270,26 +287,23 @@ impl<'a> RemoveTalk<'a> {
             (None, true) => "would_delete",
             (None, false) => "deleted",
         };
-        self.show(word, bucket, key, error)
+        if let Err(error) = self.show(word, bucket, key, error) {
+            self.broken.get_or_insert(error);
+        }
     }
 
     fn show(
         &self,
         event: &'static str,
         bucket: &BucketName,
-        key: &ObjectKey,
+        key: &str,
         error: Option<&Error>,
     ) -> io::Result<()> {
         let message = error.map(|error| explain(error).message);
         if self.output.is_json() {
-            return self.output.json_line(&DeletedLine {
-                event,
-                bucket: bucket.as_str(),
-                key: key.as_str(),
-                message,
-            });
+            return self.output.json_line(&DeletedLine { event, bucket: bucket.as_str(), key, message });
         }
-        let place = format!("s3://{bucket}/{}", harmless(key.as_str()));
+        let place = format!("s3://{bucket}/{}", harmless(key));
         match message {
             Some(message) => self.output.insist(&format!("failed: {place}: {}", harmless_words(&message))),
             None if self.dry_run => self.output.text_line(&place)?,
@@ -307,9 +321,16 @@ struct RemovedLine {
 }
 
 /// Shows what came of all deletions.
-pub(in crate::cli) fn remove_report(output: &Output, report: &remove::Report, dry_run: bool) -> Outcome {
+pub(in crate::cli) fn remove_report(
+    output: &Output,
+    talk: RemoveTalk<'_>,
+    report: &remove::Report,
+    dry_run: bool,
+) -> Outcome {
+    tolerate_closed_pipe(talk.broken.map_or(Ok(()), Err))?;
     if output.is_json() {
-        output.json_line(&RemovedLine { event: "done", deleted: report.deleted, failed: report.failed })?;
+        let line = RemovedLine { event: "done", deleted: report.deleted, failed: report.failed };
+        tolerate_closed_pipe(output.json_line(&line))?;
     } else if dry_run || report.deleted + report.failed > 1 {
         let word = if dry_run { "would delete" } else { "deleted" };
         output.say(&format!("{word} {}", count(report.deleted)));

@@ -57,6 +57,12 @@ pub(super) fn failure(output: &Output, explanation: &Explanation) -> Exit {
     explanation.exit
 }
 
+/// Tells a program that the command line was wrong. The words for people are on standard error already.
+pub(super) fn usage_line(output: &Output, message: &str) {
+    let code = Exit::Usage.number();
+    let _ = output.json_line(&FailureLine { event: "error", code, message, causes: &[], next: &[] });
+}
+
 /// Lays out names and values, one pair a line.
 fn facts(output: &Output, pairs: &[(&str, String)]) -> String {
     let width = pairs.iter().map(|(name, _)| name.len()).max().unwrap_or(0);

@@ -1,12 +1,14 @@
 //! An object becomes a file: written beside its target, proved, flushed, then renamed.
 
-use std::io;
-use std::path::{Component, Path};
+use std::cell::Cell;
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Read, Seek};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use cap_std::ambient_authority;
-use cap_std::fs::{Dir, File, OpenOptions};
+use cap_std::fs::{Dir, File, OpenOptions, Permissions};
 use futures_util::{StreamExt, TryStreamExt};
 use pintail_core::checksum::{Algorithm, Checksum, Hasher};
 use pintail_core::seam::Random;
@@ -26,9 +28,10 @@ pub(super) async fn file(
     random: &dyn Random,
     talk: &dyn Talk,
 ) -> Result<Copied, Error> {
-    let partial = Partial::create(root, path, random)?;
     let info =
         store.head(&from.bucket, &from.key, &Head { condition: same(from), ..Head::default() }).await?;
+    // After the look: an object that is not there or not for us leaves no folders behind.
+    let partial = Partial::create(root, path, random)?;
     let proof = if info.size_bytes <= ONE_REQUEST_MAX_BYTES {
         in_one(store, from, &partial, talk).await?
     } else {
@@ -137,39 +140,53 @@ async fn range(
 /// A file on its way to its place. It is removed again unless it is published.
 struct Partial {
     folder: Dir,
-    shown: std::path::PathBuf,
-    target: std::ffi::OsString,
+    shown: PathBuf,
+    target: OsString,
     temporary: String,
     file: File,
-    published: std::cell::Cell<bool>,
+    /// The permissions of the file that is replaced.
+    permissions: Option<Permissions>,
+    published: Cell<bool>,
 }
 
-// The cell is touched by the owner alone, never while ranges are written.
 impl Partial {
-    /// Makes the file in the folder of its target. Every step goes through the handle of `root`, so that no symbolic link below
-    /// it leads out of it.
+    /// Makes the file in the folder of its target.
+    ///
+    /// Every step goes through the handle of `root`, which nothing below it leads out of, and no symbolic link below it is
+    /// followed: two keys would meet in one file. What is at the target may be replaced if it is a file or a link to one.
     fn create(root: &Path, path: &Path, random: &dyn Random) -> Result<Self, Error> {
         let shown = root.join(path);
-        let error = |action| move |source: io::Error| (action, source);
-        let make = || -> Result<Self, (&'static str, io::Error)> {
-            let mut folder =
-                Dir::open_ambient_dir(root, ambient_authority()).map_err(error("open the folder of"))?;
-            let parent =
-                path.parent().filter(|parent| parent.components().any(|part| part != Component::CurDir));
-            if let Some(parent) = parent {
-                folder.create_dir_all(parent).map_err(error("make the folder of"))?;
-                folder = folder.open_dir(parent).map_err(error("open the folder of"))?;
-            }
-            let target = path.file_name().unwrap_or_default().to_owned();
-            let mut bytes = [0; 8];
-            random.fill(&mut bytes);
-            let temporary = format!(".pintail-{:016x}.part", u64::from_le_bytes(bytes));
-            let mut options = OpenOptions::new();
-            options.read(true).write(true).create_new(true);
-            let file = folder.open_with(&temporary, &options).map_err(error("write beside"))?;
-            Ok(Self { folder, shown: shown.clone(), target, temporary, file, published: false.into() })
+        let local = |action: &'static str| {
+            let shown = shown.clone();
+            move |source: io::Error| Error::local(action, &shown, source)
         };
-        make().map_err(|(action, source)| Error::local(action, &root.join(path), source))
+        std::fs::create_dir_all(root).map_err(local("make the folder of"))?;
+        let mut folder =
+            Dir::open_ambient_dir(root, ambient_authority()).map_err(local("open the folder of"))?;
+        let target = path.file_name().unwrap_or_default().to_owned();
+        for part in path.parent().into_iter().flat_map(Path::components) {
+            let Component::Normal(name) = part else { continue };
+            folder = subfolder(&folder, name).map_err(local("make the folder of"))?;
+        }
+        let permissions = match folder.symlink_metadata(&target) {
+            Ok(there) if there.is_file() => Some(there.permissions()),
+            Ok(there) if there.is_symlink() => None,
+            Ok(_) => return Err(Error::TargetNotAFile(shown)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(local("look at")(error)),
+        };
+        let mut bytes = [0; 8];
+        random.fill(&mut bytes);
+        let temporary = format!(".pintail-{:016x}.part", u64::from_le_bytes(bytes));
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create_new(true);
+        #[cfg(unix)]
+        if permissions.is_some() {
+            // Not wider than the file it replaces, not even for the time of the copy.
+            cap_std::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        }
+        let file = folder.open_with(&temporary, &options).map_err(local("write beside"))?;
+        Ok(Self { folder, shown, target, temporary, file, permissions, published: Cell::new(false) })
     }
 
     fn write(&self, bytes: &[u8], at: u64) -> Result<(), Error> {
@@ -178,11 +195,11 @@ impl Partial {
 
     /// Takes the space at once: a full disk is known before the first byte, and the file is not scattered.
     fn reserve(&self, size_bytes: u64) -> Result<(), Error> {
-        self.file.set_len(size_bytes).map_err(|source| Error::local("reserve space for", &self.shown, source))
+        reserve(&self.file, size_bytes)
+            .map_err(|source| Error::local("reserve space for", &self.shown, source))
     }
 
     fn checksum(&self, algorithm: Algorithm) -> Result<Checksum, Error> {
-        use std::io::{Read, Seek};
         let error = |source| Error::local("read back", &self.shown, source);
         let mut file = self.file.try_clone().map_err(error)?;
         file.rewind().map_err(error)?;
@@ -199,22 +216,73 @@ impl Partial {
     /// Puts the file in its place.
     fn publish(&self, modified: Option<SystemTime>, keep_existing: bool) -> Result<(), Error> {
         let error = |source| Error::local("put in place", &self.shown, source);
-        if let Some(modified) = modified {
+        if let Some(permissions) = &self.permissions {
+            self.file.set_permissions(permissions.clone()).map_err(error)?;
+        }
+        if let (Some(modified), Ok(file)) = (modified, self.file.try_clone()) {
             // A file system that keeps no times is no reason to fail.
-            let time = cap_std::time::SystemTime::from_std(modified);
-            let _ = self.file.try_clone().map(|file| file.into_std().set_modified(time.into_std()));
+            let _ = file.into_std().set_modified(modified);
         }
         self.file.sync_all().map_err(error)?;
         if keep_existing {
-            // A hard link fails if the name is taken, even by somebody a moment ago.
-            self.folder.hard_link(&self.temporary, &self.folder, &self.target).map_err(error)?;
-            self.folder.remove_file(&self.temporary).map_err(error)?;
+            match self.rename_unless_taken() {
+                Err(taken) if taken.kind() == io::ErrorKind::AlreadyExists => {
+                    return Err(Error::TargetTaken(self.shown.display().to_string()));
+                }
+                renamed => renamed.map_err(error)?,
+            }
         } else {
             self.folder.rename(&self.temporary, &self.folder, &self.target).map_err(error)?;
         }
         self.published.set(true);
         Ok(())
     }
+
+    /// Gives the file its name unless somebody has it, even if since a moment ago.
+    fn rename_unless_taken(&self) -> io::Result<()> {
+        #[cfg(target_os = "linux")]
+        {
+            use rustix::fs::{RenameFlags, renameat_with};
+            let folder = &self.folder;
+            match renameat_with(folder, &self.temporary, folder, &self.target, RenameFlags::NOREPLACE) {
+                // The file system does not know the flag.
+                Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {}
+                renamed => return Ok(renamed?),
+            }
+        }
+        // A hard link fails if the name is taken.
+        self.folder.hard_link(&self.temporary, &self.folder, &self.target)?;
+        self.folder.remove_file(&self.temporary)
+    }
+}
+
+/// Opens a folder below another one, and makes it if it is not there. A symbolic link is not followed.
+fn subfolder(folder: &Dir, name: &OsStr) -> io::Result<Dir> {
+    match folder.create_dir(name) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        made => made?,
+    }
+    if !folder.symlink_metadata(name)?.is_dir() {
+        return Err(io::Error::new(
+            io::ErrorKind::NotADirectory,
+            "something else than a folder is in the way",
+        ));
+    }
+    folder.open_dir(name)
+}
+
+#[cfg(target_os = "linux")]
+fn reserve(file: &File, size_bytes: u64) -> io::Result<()> {
+    use rustix::fs::{FallocateFlags, fallocate};
+    match fallocate(file, FallocateFlags::empty(), 0, size_bytes) {
+        Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => file.set_len(size_bytes),
+        reserved => Ok(reserved?),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn reserve(file: &File, size_bytes: u64) -> io::Result<()> {
+    file.set_len(size_bytes)
 }
 
 impl Drop for Partial {

@@ -1,7 +1,8 @@
 //! Carrying out a plan: a few copies at a time, each to its proven end or to an error that leaves its target alone.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use futures_util::StreamExt;
-use pintail_store::ErrorKind;
 use pintail_store::object_store::{Get, WriteCondition};
 
 use super::{
@@ -18,54 +19,56 @@ pub(crate) async fn execute(app: &App, plan: Plan, talk: &dyn Talk) -> Result<Re
         report.skip(skipped, talk);
     }
     let keep_existing = plan.keep_existing;
+    // Set once nothing more can succeed. What is under way still ends in order: uploads are taken back.
+    let stopped = AtomicBool::new(false);
+    let stopped = &stopped;
     let mut results = futures_util::stream::iter(plan.steps)
         .map(|step| async move {
+            if stopped.load(Ordering::Relaxed) {
+                return (step, None);
+            }
             let result = copy(app, &step, keep_existing, talk).await;
-            (step, result)
+            (step, Some(result))
         })
         .buffer_unordered(COPIES_AT_ONCE);
     while let Some((step, result)) = results.next().await {
         match result {
-            Ok(copied) => {
+            None => report.not_tried += 1,
+            Some(Ok(copied)) => {
                 report.copied += 1;
                 report.size_bytes += copied.size_bytes;
                 talk.copied(&step, &copied);
             }
-            Err(error) if keep_existing && is_taken(&error) => {
+            Some(Err(Error::TargetTaken(_))) if keep_existing => {
                 report.skip(&Skipped { what: step.to.to_string(), why: SkipReason::Exists }, talk);
             }
-            Err(error) => {
-                // Without a sign-in no other copy can succeed either.
-                let ends_everything = error.no_credential().is_some() || matches!(error, Error::Interrupted);
+            Some(Err(error)) => {
+                if ends_everything(&error) {
+                    stopped.store(true, Ordering::Relaxed);
+                }
                 report.failed += 1;
                 talk.failed(&step, &error);
                 report.first_failure.get_or_insert(error);
-                if ends_everything {
-                    break;
-                }
             }
         }
     }
     drop(results);
-    Ok(report)
+    match report.first_failure {
+        // Nobody reads standard output any more: that is for the caller to judge, not a failed copy.
+        Some(Error::Stdio(error)) => Err(Error::Stdio(error)),
+        _ => Ok(report),
+    }
+}
+
+/// Tells whether no other copy can succeed after this: there is no sign-in, or the run is to end.
+fn ends_everything(error: &Error) -> bool {
+    matches!(error, Error::Interrupted | Error::Stdio(_)) || error.no_credential().is_some()
 }
 
 impl Report {
     fn skip(&mut self, skipped: &Skipped, talk: &dyn Talk) {
-        match skipped.why {
-            SkipReason::Key(_) => self.refused += 1,
-            SkipReason::Exists | SkipReason::NotAFile | SkipReason::Placeholder => self.skipped += 1,
-        }
+        *if skipped.why.is_refusal() { &mut self.refused } else { &mut self.skipped } += 1;
         talk.skipped(skipped);
-    }
-}
-
-/// Tells whether the target appeared after the plan was made.
-fn is_taken(error: &Error) -> bool {
-    match error {
-        Error::Store(error) => *error.kind() == ErrorKind::PreconditionFailed,
-        Error::Local { source, .. } => source.kind() == std::io::ErrorKind::AlreadyExists,
-        _ => false,
     }
 }
 
@@ -83,7 +86,6 @@ async fn copy(app: &App, step: &Step, keep_existing: bool, talk: &dyn Talk) -> R
         }
         (End::Object(from), End::File { root, path }) => {
             let store = &app.connect_to(&from.bookmark).await?.store;
-            std::fs::create_dir_all(root).map_err(|e| Error::local("make the folder", root, e))?;
             download::file(store, from, root, path, keep_existing, app.random(), talk).await
         }
         (End::Object(from), End::Stdio) => {

@@ -139,8 +139,24 @@ pub(crate) enum SkipReason {
     Key(KeyRefusal),
     /// It is no regular file: a symbolic link, a socket, a device.
     NotAFile,
+    /// Its name is not Unicode, and keys are.
+    NotUnicode,
     /// It is a placeholder for a folder, which needs none here.
     Placeholder,
+    /// Its key would be too long.
+    TooLong,
+    /// It cannot be read, for the reason the system gives.
+    Unreadable(String),
+}
+
+impl SkipReason {
+    /// Tells whether something that was asked for is not done, as opposed to something that need not be.
+    pub(crate) fn is_refusal(&self) -> bool {
+        match self {
+            Self::Key(_) | Self::NotUnicode | Self::TooLong | Self::Unreadable(_) => true,
+            Self::Exists | Self::NotAFile | Self::Placeholder => false,
+        }
+    }
 }
 
 /// How the copied bytes were proved.
@@ -171,10 +187,12 @@ pub(crate) struct Report {
     pub(crate) size_bytes: u64,
     /// How many were left out on purpose.
     pub(crate) skipped: u64,
-    /// How many were refused for their keys.
+    /// How many were refused: for their keys or names, or because they cannot be read.
     pub(crate) refused: u64,
     /// How many failed.
     pub(crate) failed: u64,
+    /// How many were not begun, because nothing more could succeed.
+    pub(crate) not_tried: u64,
     /// The first failure.
     pub(crate) first_failure: Option<Error>,
 }

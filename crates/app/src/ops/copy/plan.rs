@@ -46,6 +46,9 @@ pub(crate) enum PlanError {
     /// A file's name is not Unicode, and keys are.
     #[error("the name of {0} is not Unicode")]
     NotUnicode(String),
+    /// Something else than a file was named: a pipe, a socket, a device, or a file whose size the system does not tell.
+    #[error("{0} is not a regular file")]
+    NotAFile(String),
 }
 
 /// Makes the plan.
@@ -118,22 +121,25 @@ impl Target {
     }
 
     /// Returns the end for something that has this name below its source.
-    fn end(&self, name: &str) -> Result<Result<End, SkipReason>, Error> {
-        Ok(Ok(match self {
+    fn end(&self, name: &str) -> Result<End, SkipReason> {
+        Ok(match self {
             Self::Stdio => End::Stdio,
             Self::File(path) => file_end(path),
             Self::Folder(root) => match file_path(name) {
                 Ok(path) => End::File { root: root.clone(), path },
-                Err(refusal) => return Ok(Err(SkipReason::Key(refusal))),
+                Err(refusal) => return Err(SkipReason::Key(refusal)),
             },
             Self::Object(object) => End::Object(object.clone()),
-            Self::Prefix { bookmark, bucket, prefix } => End::Object(Object {
-                bookmark: bookmark.clone(),
-                bucket: bucket.clone(),
-                key: format!("{prefix}{name}").parse()?,
-                etag: None,
-            }),
-        }))
+            Self::Prefix { bookmark, bucket, prefix } => match format!("{prefix}{name}").parse() {
+                Ok(key) => End::Object(Object {
+                    bookmark: bookmark.clone(),
+                    bucket: bucket.clone(),
+                    key,
+                    etag: None,
+                }),
+                Err(_) => return Err(SkipReason::TooLong),
+            },
+        })
     }
 
     fn is_remote(&self) -> bool {
@@ -156,6 +162,9 @@ fn plan_local(plan: &mut Plan, path: &Path, target: &Target, recursive: bool) ->
         return Err(PlanError::BothLocal { from, to }.into());
     }
     let metadata = std::fs::metadata(path).map_err(|e| Error::local("read", path, e))?;
+    if !metadata.is_dir() && !metadata.is_file() {
+        return Err(PlanError::NotAFile(path.display().to_string()).into());
+    }
     if !metadata.is_dir() {
         let name = unicode(path.file_name().map(Path::new).unwrap_or(path))?;
         return add(plan, file_end(path), target, &name, Some(metadata.len()));
@@ -175,22 +184,38 @@ fn plan_local(plan: &mut Plan, path: &Path, target: &Target, recursive: bool) ->
 
 fn walk(plan: &mut Plan, root: &Path, below: &Path, start: &str, target: &Target) -> Result<(), Error> {
     let folder = root.join(below);
-    let error = |source| Error::local("read", &folder, source);
-    let mut entries =
-        std::fs::read_dir(&folder).map_err(error)?.collect::<Result<Vec<_>, _>>().map_err(error)?;
+    let mut skip = |path: &Path, why| plan.skipped.push(Skipped { what: path.display().to_string(), why });
+    let entries = std::fs::read_dir(&folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let mut entries = match entries {
+        Ok(entries) => entries,
+        // The folder that was named has to be readable; one below it is one of many things.
+        Err(error) if below.as_os_str().is_empty() => return Err(Error::local("read", &folder, error)),
+        Err(error) => {
+            skip(&folder, SkipReason::Unreadable(error.to_string()));
+            return Ok(());
+        }
+    };
     entries.sort_by_key(std::fs::DirEntry::file_name);
     for entry in entries {
         let path = below.join(entry.file_name());
-        let kind = entry.file_type().map_err(error)?;
-        if kind.is_dir() {
+        let shown = root.join(&path);
+        let mut skip = |why| plan.skipped.push(Skipped { what: shown.display().to_string(), why });
+        let metadata = match entry.metadata() {
+            Ok(metadata) => metadata,
+            Err(error) => {
+                skip(SkipReason::Unreadable(error.to_string()));
+                continue;
+            }
+        };
+        if metadata.is_dir() {
             walk(plan, root, &path, start, target)?;
-        } else if kind.is_file() {
-            let size_bytes = entry.metadata().map_err(error)?.len();
-            let name = format!("{start}{}", unicode(&path)?);
-            add(plan, End::File { root: root.to_owned(), path }, target, &name, Some(size_bytes))?;
+        } else if !metadata.is_file() {
+            skip(SkipReason::NotAFile);
+        } else if let Ok(name) = unicode(&path) {
+            let name = format!("{start}{name}");
+            add(plan, End::File { root: root.to_owned(), path }, target, &name, Some(metadata.len()))?;
         } else {
-            let what = root.join(path).display().to_string();
-            plan.skipped.push(Skipped { what, why: SkipReason::NotAFile });
+            skip(SkipReason::NotUnicode);
         }
     }
     Ok(())
@@ -267,7 +292,7 @@ fn add(
     name: &str,
     size_bytes: Option<u64>,
 ) -> Result<(), Error> {
-    match target.end(name)? {
+    match target.end(name) {
         Ok(to) => plan.steps.push(Step { from, to, size_bytes }),
         Err(why) => plan.skipped.push(Skipped { what: from.to_string(), why }),
     }

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use futures_util::{StreamExt, TryStreamExt};
-use pintail_store::Payload;
+use pintail_core::checksum::Checksum;
 use pintail_store::object_store::{
     ByteRange, CompleteUpload, Copy, CopySource, CreateUpload, ETag, Get, Head, ObjectInfo, ObjectStore,
     PartInfo, PartList, ReadCondition, WriteCondition,
 };
+use pintail_store::{ErrorKind, Payload, StoreError};
 
-use super::upload::{part_size, ranged, ranges};
+use super::upload::{part_size, ranged, ranges, taken};
 use super::{Context, Copied, Object, PARTS_AT_ONCE, Proof};
 use crate::ops::Error;
 
@@ -31,25 +32,67 @@ pub(super) async fn within(
         version: info.version.clone(),
         if_match: info.etag.clone(),
     };
-    if info.size_bytes <= ONE_COPY_MAX_BYTES {
-        store.copy(&source, &to.bucket, &to.key, &Copy { condition, ..Copy::default() }).await?;
+    let told = if info.size_bytes <= ONE_COPY_MAX_BYTES {
+        let copied = store
+            .copy(&source, &to.bucket, &to.key, &Copy { condition: condition.clone(), ..Copy::default() })
+            .await;
+        match copied {
+            Ok(copied) => copied.checksum,
+            Err(error) => return Err(why_not(store, to, &condition, error).await),
+        }
     } else {
         in_parts(store, &source, &info, to, condition, context).await?;
-    }
-    context.talk.advance(info.size_bytes);
-    let made = store.head(&to.bucket, &to.key, &Head::default()).await?;
-    let proof = match (info.checksum, made.checksum) {
-        (Some(from), Some(to))
-            if from.parts().is_none() && from.algorithm() == to.algorithm() && to.parts().is_none() =>
-        {
-            (from == to).then_some(Proof::Checksum)
-        }
-        _ => (info.size_bytes == made.size_bytes).then_some(Proof::Length),
+        None
     };
-    match proof {
-        Some(proof) => Ok(Copied { size_bytes: info.size_bytes, proof }),
-        None => Err(Error::Different { what: to.key.to_string() }),
+    context.talk.advance(info.size_bytes);
+    let made = match told {
+        Some(checksum) => Some((Some(checksum), info.size_bytes)),
+        None => look_at_copy(store, to).await?,
+    };
+    let whole = |sum: Option<Checksum>| sum.filter(|sum| sum.parts().is_none());
+    let proof = match (whole(info.checksum), made) {
+        // Not allowed to look: the service said that it copied, and that is all there is.
+        (_, None) => Proof::Length,
+        (_, Some((_, size_bytes))) if size_bytes != info.size_bytes => {
+            return Err(Error::Different { what: to.key.to_string() });
+        }
+        (Some(read), Some((written, _))) => match whole(written)
+            .filter(|sum| sum.algorithm() == read.algorithm())
+        {
+            Some(written) if written != read => return Err(Error::Different { what: to.key.to_string() }),
+            Some(_) => Proof::Checksum,
+            None => Proof::Length,
+        },
+        (None, Some(_)) => Proof::Length,
+    };
+    Ok(Copied { size_bytes: info.size_bytes, proof })
+}
+
+/// Tells checksum and size of a copy, `None` for those who may write there and not read.
+async fn look_at_copy(
+    store: &Arc<dyn ObjectStore>,
+    to: &Object,
+) -> Result<Option<(Option<Checksum>, u64)>, Error> {
+    match store.head(&to.bucket, &to.key, &Head::default()).await {
+        Ok(made) => Ok(Some((made.checksum, made.size_bytes))),
+        Err(error) if *error.kind() == ErrorKind::PermissionDenied => Ok(None),
+        Err(error) => Err(error.into()),
     }
+}
+
+/// Tells a target that is taken from a source that changed: S3 refuses both with the same words.
+async fn why_not(
+    store: &Arc<dyn ObjectStore>,
+    to: &Object,
+    condition: &WriteCondition,
+    error: StoreError,
+) -> Error {
+    let may_be_taken =
+        *condition == WriteCondition::IfAbsent && *error.kind() == ErrorKind::PreconditionFailed;
+    if may_be_taken && store.head(&to.bucket, &to.key, &Head::default()).await.is_ok() {
+        return taken(error, condition, to);
+    }
+    error.into()
 }
 
 async fn in_parts(
@@ -84,8 +127,9 @@ async fn in_parts(
         };
         parts.sort_by_key(|part| part.number);
         let parts = PartList::new(parts).ok_or_else(|| Error::Usage("an upload without parts".into()))?;
-        store.complete_upload(&upload, &parts, &CompleteUpload { condition, checksum: None }).await?;
-        Ok(())
+        let options = CompleteUpload { condition, checksum: None };
+        let completed = store.complete_upload(&upload, &parts, &options).await;
+        completed.map(drop).map_err(|error| taken(error, &options.condition, to))
     };
     let result = complete.await;
     if result.is_err() {

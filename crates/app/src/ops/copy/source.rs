@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use pintail_store::Payload;
 
+use super::PlanError;
 use crate::ops::Error;
 
 /// Read at once. Large enough to make system calls cheap, small enough to stay in the cache.
@@ -27,21 +28,39 @@ pub(super) struct Source {
 struct Seen {
     size_bytes: u64,
     modified: Option<SystemTime>,
+    /// On Unix: device, inode, and the time of the last change of anything, in seconds and nanoseconds.
+    identity: Option<(u64, u64, i64, i64)>,
 }
 
 impl Seen {
     fn of(metadata: &Metadata) -> Self {
-        Self { size_bytes: metadata.len(), modified: metadata.modified().ok() }
+        Self { size_bytes: metadata.len(), modified: metadata.modified().ok(), identity: identity(metadata) }
     }
 }
 
+#[cfg(unix)]
+fn identity(metadata: &Metadata) -> Option<(u64, u64, i64, i64)> {
+    use std::os::unix::fs::MetadataExt;
+    Some((metadata.dev(), metadata.ino(), metadata.ctime(), metadata.ctime_nsec()))
+}
+
+#[cfg(not(unix))]
+fn identity(_metadata: &Metadata) -> Option<(u64, u64, i64, i64)> {
+    None
+}
+
 impl Source {
-    /// Opens a file.
+    /// Opens a regular file.
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
         let error = |source| Error::local("read", path, source);
-        let file = File::open(path).map_err(error)?;
-        let seen = Seen::of(&file.metadata().map_err(error)?);
-        Ok(Self { file: Arc::new(file), path: path.to_owned(), seen })
+        let file = open_without_waiting(path).map_err(error)?;
+        let metadata = file.metadata().map_err(error)?;
+        // Files of `/proc` say that they are empty and are not.
+        let hides_its_size = metadata.len() == 0 && read_at(&file, &mut [0], 0).is_ok_and(|count| count > 0);
+        if !metadata.is_file() || hides_its_size {
+            return Err(PlanError::NotAFile(path.display().to_string()).into());
+        }
+        Ok(Self { file: Arc::new(file), path: path.to_owned(), seen: Seen::of(&metadata) })
     }
 
     pub(super) fn size_bytes(&self) -> u64 {
@@ -50,11 +69,11 @@ impl Source {
 
     /// Makes a payload of some bytes of the file, which can be read as often as needed.
     pub(super) fn slice(&self, offset: u64, length_bytes: u64) -> Payload {
-        let file = Arc::clone(&self.file);
+        let (file, seen) = (Arc::clone(&self.file), self.seen);
         Payload::from_fn(length_bytes, move || {
             let file = Arc::clone(&file);
             let pieces = futures_util::stream::unfold((offset, length_bytes), move |(at, left)| {
-                let piece = next_piece(&file, at, left);
+                let piece = next_piece(&file, seen, at, left);
                 async move { piece }
             });
             Box::pin(pieces)
@@ -71,7 +90,9 @@ impl Source {
 }
 
 /// Reads a piece at a position. `None` at the end of the slice; a file that ended early gives an error once.
-fn next_piece(file: &File, at: u64, left: u64) -> Option<(io::Result<Bytes>, (u64, u64))> {
+///
+/// Before the last piece of a slice the file must be what it was: bytes of two states never make one object.
+fn next_piece(file: &File, seen: Seen, at: u64, left: u64) -> Option<(io::Result<Bytes>, (u64, u64))> {
     if left == 0 {
         return None;
     }
@@ -81,12 +102,28 @@ fn next_piece(file: &File, at: u64, left: u64) -> Option<(io::Result<Bytes>, (u6
         Ok(0) => {
             Some((Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file became shorter")), (at, 0)))
         }
+        Ok(count) if count as u64 == left && file.metadata().map(|now| Seen::of(&now)).ok() != Some(seen) => {
+            Some((Err(io::Error::other("the file changed while it was read")), (at, 0)))
+        }
         Ok(count) => {
             piece.truncate(count);
             Some((Ok(Bytes::from(piece)), (at + count as u64, left - count as u64)))
         }
         Err(error) => Some((Err(error), (at, 0))),
     }
+}
+
+/// Opens a file; a pipe without a writer must not keep the whole program waiting.
+#[cfg(unix)]
+fn open_without_waiting(path: &Path) -> io::Result<File> {
+    let flags = rustix::fs::OFlags::NONBLOCK.bits();
+    std::os::unix::fs::OpenOptionsExt::custom_flags(File::options().read(true), flags.cast_signed())
+        .open(path)
+}
+
+#[cfg(not(unix))]
+fn open_without_waiting(path: &Path) -> io::Result<File> {
+    File::open(path)
 }
 
 #[cfg(unix)]

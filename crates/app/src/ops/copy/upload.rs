@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::TryStreamExt;
-use pintail_store::Payload;
 use pintail_store::object_store::{
     CompleteUpload, CreateUpload, ObjectStore, PartInfo, PartList, PartNumber, Put, Stored, Traits, Upload,
     UploadPart, WriteCondition,
 };
+use pintail_store::{ErrorKind, Payload, StoreError};
 use tokio::io::AsyncReadExt;
 
 use super::source::Source;
-use super::{Context, Copied, ONE_REQUEST_MAX_BYTES, Object, PART_BYTES, PARTS_AT_ONCE, Proof};
+use super::{Context, Copied, End, ONE_REQUEST_MAX_BYTES, Object, PART_BYTES, PARTS_AT_ONCE, Proof};
 use crate::ops::Error;
 
 /// The most parts of an upload, and the largest object (S3 User Guide, "Multipart upload limits").
@@ -32,17 +32,18 @@ pub(super) async fn file(
     let traits = Traits { content_type: content_type(path), ..Traits::default() };
     let stored = if size_bytes <= ONE_REQUEST_MAX_BYTES {
         let put = Put { condition, traits, ..Put::default() };
-        let stored = store.put(&to.bucket, &to.key, source.slice(0, size_bytes), &put).await?;
-        source.check_unchanged()?;
+        let stored = store.put(&to.bucket, &to.key, source.slice(0, size_bytes), &put).await;
+        let stored = stored.map_err(|error| taken(error, &put.condition, to))?;
         context.talk.advance(size_bytes);
         stored
     } else {
         let part_bytes = part_size(size_bytes);
+        let _guard = context.interrupt.guard();
         let upload = begin(store, to, traits).await?;
         let parts = ranges(size_bytes, part_bytes).map(|(number, offset, length_bytes)| {
             Ok::<_, Error>((number, source.slice(offset, length_bytes)))
         });
-        finish(store, &upload, futures_util::stream::iter(parts), condition, context, || {
+        finish(store, to, &upload, futures_util::stream::iter(parts), condition, context, || {
             source.check_unchanged()
         })
         .await?
@@ -62,10 +63,12 @@ pub(super) async fn stdin(
     if (first.len() as u64) < PART_BYTES {
         let size_bytes = first.len() as u64;
         let put = Put { condition, ..Put::default() };
-        let stored = store.put(&to.bucket, &to.key, Payload::from_bytes(first), &put).await?;
+        let stored = store.put(&to.bucket, &to.key, Payload::from_bytes(first), &put).await;
+        let stored = stored.map_err(|error| taken(error, &put.condition, to))?;
         context.talk.advance(size_bytes);
         return Ok(Copied { size_bytes, proof: proof(&stored) });
     }
+    let _guard = context.interrupt.guard();
     let upload = begin(store, to, Traits::default()).await?;
     let mut total = 0;
     let parts = futures_util::stream::try_unfold(
@@ -86,7 +89,7 @@ pub(super) async fn stdin(
     )
     .inspect_ok(|(_, part)| total += part.len() as u64)
     .map_ok(|(number, part)| (number, Payload::from_bytes(part)));
-    let stored = finish(store, &upload, Box::pin(parts), condition, context, || Ok(())).await?;
+    let stored = finish(store, to, &upload, Box::pin(parts), condition, context, || Ok(())).await?;
     Ok(Copied { size_bytes: total, proof: proof(&stored) })
 }
 
@@ -102,14 +105,16 @@ pub(super) async fn ranged(
 ) -> Result<Stored, Error> {
     if size_bytes <= ONE_REQUEST_MAX_BYTES {
         let put = Put { condition, traits, ..Put::default() };
-        let stored = store.put(&to.bucket, &to.key, slice(0, size_bytes), &put).await?;
+        let stored = store.put(&to.bucket, &to.key, slice(0, size_bytes), &put).await;
+        let stored = stored.map_err(|error| taken(error, &put.condition, to))?;
         context.talk.advance(size_bytes);
         return Ok(stored);
     }
+    let _guard = context.interrupt.guard();
     let upload = begin(store, to, traits).await?;
     let parts = ranges(size_bytes, part_size(size_bytes))
         .map(|(number, offset, length_bytes)| Ok::<_, Error>((number, slice(offset, length_bytes))));
-    finish(store, &upload, futures_util::stream::iter(parts), condition, context, || Ok(())).await
+    finish(store, to, &upload, futures_util::stream::iter(parts), condition, context, || Ok(())).await
 }
 
 async fn begin(store: &Arc<dyn ObjectStore>, to: &Object, traits: Traits) -> Result<Upload, Error> {
@@ -117,16 +122,17 @@ async fn begin(store: &Arc<dyn ObjectStore>, to: &Object, traits: Traits) -> Res
     Ok(store.create_upload(&to.bucket, &to.key, &options).await?)
 }
 
-/// Sends the parts, a few at a time, and makes the object of them. Whatever fails, the upload is taken back.
+/// Sends the parts, a few at a time, and makes the object of them. Whatever fails, the upload is taken back; the caller's guard,
+/// held since before the upload began, makes an interruption wait for that.
 async fn finish(
     store: &Arc<dyn ObjectStore>,
+    to: &Object,
     upload: &Upload,
     parts: impl futures_util::Stream<Item = Result<(PartNumber, Payload), Error>> + Send,
     condition: WriteCondition,
     context: Context<'_>,
     check: impl FnOnce() -> Result<(), Error>,
 ) -> Result<Stored, Error> {
-    let _guard = context.interrupt.guard();
     let sending = parts
         .map_ok(|(number, payload)| async move {
             let size_bytes = payload.length_bytes();
@@ -147,7 +153,8 @@ async fn finish(
         let parts = PartList::new(parts).ok_or_else(|| Error::Usage("an upload without parts".into()))?;
         let checksum = parts.checksum();
         let options = CompleteUpload { condition, checksum };
-        let mut stored = store.complete_upload(upload, &parts, &options).await?;
+        let completed = store.complete_upload(upload, &parts, &options).await;
+        let mut stored = completed.map_err(|error| taken(error, &options.condition, to))?;
         stored.checksum = stored.checksum.or(checksum);
         Ok(stored)
     };
@@ -157,6 +164,14 @@ async fn finish(
         let _ = store.abort_upload(upload).await;
     }
     result
+}
+
+/// Says that the target is taken where that is why a conditional write was refused.
+pub(super) fn taken(error: StoreError, condition: &WriteCondition, to: &Object) -> Error {
+    if *condition == WriteCondition::IfAbsent && *error.kind() == ErrorKind::PreconditionFailed {
+        return Error::TargetTaken(End::Object(to.clone()).to_string());
+    }
+    error.into()
 }
 
 /// Returns the size of the parts of an object: the usual one, or as much as 10,000 parts need.
