@@ -365,7 +365,8 @@ fn role(connection: &Connection) -> Result<RoleConfig, Error> {
     let endpoint = StsEndpoint::new(&choice, &connection.region).map_err(Error::StsEndpoint)?;
     let mut role = RoleConfig::new(endpoint, connection.role.clone());
     role.session_name = connection.session_name.clone();
-    role.duration = connection.duration;
+    // Without a wish of the bookmark's own: as long as the role allows.
+    role.duration = connection.duration.or(role.duration);
     role.scope = scope(connection);
     role.next = connection
         .second_role

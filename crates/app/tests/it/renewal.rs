@@ -52,3 +52,25 @@ fn a_sign_in_that_the_issuer_took_back_asks_for_a_new_one() {
     let output = cloud.env.run(["ls", "lab:"]).exited(4);
     assert!(output.stderr.contains("pintail login lab"), "{}", output.stderr);
 }
+
+/// A session as long as the role allows: found out once, remembered after that.
+#[test]
+fn the_session_is_as_long_as_the_role_allows() {
+    let cloud = Cloud::start();
+    let hours = |line: &serde_json::Value| {
+        let until: jiff::Timestamp = line["until"].as_str().expect("a time").parse().expect("a time");
+        until.duration_since(cloud.sandbox().world().now()).as_secs_f64() / 3600.0
+    };
+    let long = cloud.sign_in("lab", 0).succeeded().json_lines().pop().expect("a line");
+    assert!((11.9..=12.0).contains(&hours(&long)), "{long}");
+    cloud.bookmark("short", &["--role-arn", &cloud.summary().read_only_role_arn.clone()]);
+    let short = cloud.sign_in("short", 0).succeeded().json_lines().pop().expect("a line");
+    assert!((0.9..=1.0).contains(&hours(&short)), "{short}");
+    cloud.sandbox().recorder().clear();
+    cloud.sandbox().world().expire_sessions();
+    cloud.env.run(["ls", "short:"]).succeeded();
+    assert_eq!(cloud.sandbox().recorder().count(Service::Sts, "AssumeRoleWithWebIdentity"), 1, "remembered");
+    cloud.bookmark("asked", &["--duration", "900"]);
+    let asked = cloud.sign_in("asked", 0).succeeded().json_lines().pop().expect("a line");
+    assert!((0.2..=0.25).contains(&hours(&asked)), "{asked}");
+}
