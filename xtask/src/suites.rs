@@ -69,7 +69,7 @@ pub(crate) const SUITES: &[Suite] = &[
     },
     Suite {
         name: "licences",
-        proves: "dependencies carry licences we accept and come from crates.io",
+        proves: "dependencies carry licences we accept and come from the public registry",
         needs: &["cargo-deny"],
         kind: Kind::Commands(&[&["cargo-deny", "--locked", "check", "licenses", "bans", "sources"]]),
     },
