@@ -210,7 +210,7 @@ pub(crate) fn advisories(database: Option<&Path>) -> Result<bool, String> {
         Ok,
     )?;
     let mut check = Command::new(deny);
-    check.args(["--locked", "check", "advisories"]);
+    check.arg("--locked");
     let configuration =
         tempfile::Builder::new().suffix(".toml").tempfile().map_err(|error| error.to_string())?;
     if let Some(folder) = database {
@@ -219,8 +219,9 @@ pub(crate) fn advisories(database: Option<&Path>) -> Result<bool, String> {
         let folder = serde_json::Value::from(folder.to_string_lossy());
         let text = text.replace("[advisories]", &format!("[advisories]\ndb-path = {folder}"));
         std::fs::write(configuration.path(), text).map_err(|error| error.to_string())?;
-        check.args(["--disable-fetch", "--config"]).arg(configuration.path());
+        check.arg("--offline").arg("--config").arg(configuration.path());
     }
+    check.args(["check", "advisories"]);
     Ok(process::run(&mut check)?.success())
 }
 
