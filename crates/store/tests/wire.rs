@@ -1,6 +1,8 @@
 //! What goes over the wire, and what is done about what comes back: against a server that plays a script.
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 
+#[path = "wire/recovery.rs"]
+mod recovery;
 #[path = "support/scripted.rs"]
 mod scripted;
 mod support;

@@ -20,6 +20,17 @@ pub(super) struct Refusal {
     pub(super) delete_marker: bool,
 }
 
+/// What was asked when the refusal came.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked<'a> {
+    pub(super) operation: Operation,
+    pub(super) method: &'a Method,
+    /// The region in the signature, as far as there is one.
+    pub(super) region: Option<&'a Region>,
+    /// The credential is one that ends.
+    pub(super) temporary: bool,
+}
+
 impl Refusal {
     /// Reads status, headers and, where there is one, the document.
     pub(super) fn read(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
@@ -81,15 +92,15 @@ impl Refusal {
     }
 
     /// Says what the refusal means for a call.
-    pub(super) fn kind(&self, operation: Operation, method: &Method, temporary: bool) -> ErrorKind {
+    pub(super) fn kind(&self, asked: &Asked<'_>) -> ErrorKind {
         // One object among many has no status of its own.
         let status = self.answer.status.unwrap_or(StatusCode::BAD_REQUEST);
         if status == StatusCode::METHOD_NOT_ALLOWED && self.delete_marker {
             return ErrorKind::NotFound(Missing::Object);
         }
-        match self.answer.code.as_deref().and_then(|code| self.kind_of_code(code, temporary)) {
+        match self.answer.code.as_deref().and_then(|code| self.kind_of_code(code, asked.temporary)) {
             Some(kind) => kind,
-            None => self.kind_of_status(status, operation, method, temporary),
+            None => self.kind_of_status(status, asked),
         }
     }
 
@@ -147,18 +158,16 @@ impl Refusal {
         })
     }
 
-    fn kind_of_status(
-        &self,
-        status: StatusCode,
-        operation: Operation,
-        method: &Method,
-        temporary: bool,
-    ) -> ErrorKind {
+    fn kind_of_status(&self, status: StatusCode, asked: &Asked<'_>) -> ErrorKind {
+        let Asked { operation, method, region, temporary } = *asked;
         match status.as_u16() {
             301 | 302 | 307 | 308 => self.wrong_region(),
             304 => ErrorKind::NotModified,
-            // A HEAD has no body to say more; the region in a header says enough.
-            400 if *method == Method::HEAD && self.region.is_some() => self.wrong_region(),
+            // A HEAD has no body to say more. Its header names the bucket's region whatever the reason, so only another
+            // region than the one that was asked is the reason.
+            400 if *method == Method::HEAD && self.region.is_some() && self.region.as_ref() != region => {
+                self.wrong_region()
+            }
             // What S3 answers to a HEAD with an expired token.
             400 if *method == Method::HEAD && temporary => ErrorKind::CredentialRefused,
             401 => ErrorKind::Unauthenticated,
@@ -232,7 +241,8 @@ mod tests {
             code => format!("<Error><Code>{code}</Code><Message>m</Message></Error>"),
         };
         let status = StatusCode::from_u16(status).unwrap();
-        Refusal::read(status, &HeaderMap::new(), body.as_bytes()).kind(Operation::Get, &method, temporary)
+        let asked = Asked { operation: Operation::Get, method: &method, region: None, temporary };
+        Refusal::read(status, &HeaderMap::new(), body.as_bytes()).kind(&asked)
     }
 
     #[test]
@@ -317,7 +327,8 @@ mod tests {
     #[test]
     fn a_page_of_a_proxy_is_no_reason_to_stumble() {
         let refusal = Refusal::read(StatusCode::BAD_GATEWAY, &HeaderMap::new(), b"<html><p>Bad gateway<br>");
-        assert_eq!(refusal.kind(Operation::Put, &Method::PUT, false), ErrorKind::Unavailable);
+        let asked = Asked { operation: Operation::Put, method: &Method::PUT, region: None, temporary: false };
+        assert_eq!(refusal.kind(&asked), ErrorKind::Unavailable);
         assert_eq!(refusal.answer.code, None);
     }
 }

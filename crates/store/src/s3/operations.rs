@@ -636,7 +636,13 @@ fn outcomes(
                 }
                 Some(Err((code, message))) => {
                     let refusal = super::error::Refusal::of_code(code, message);
-                    let kind = refusal.kind(Operation::Delete, &Method::POST, false);
+                    let asked = super::error::Asked {
+                        operation: Operation::Delete,
+                        method: &Method::POST,
+                        region: None,
+                        temporary: false,
+                    };
+                    let kind = refusal.kind(&asked);
                     Err(error(kind).answered(refusal.answer))
                 }
                 None => Err(error(ErrorKind::BadAnswer).because("the answer does not mention this object")),

@@ -13,13 +13,14 @@ use http::uri::{PathAndQuery, Uri};
 use http::{HeaderMap, Method, Request, Response, StatusCode, response};
 use pintail_core::checksum::{Algorithm, Checksum};
 use pintail_core::credential::Credential;
+use pintail_core::name::Region;
 use pintail_core::retry::Retry;
 use pintail_core::seam::HttpErrorKind;
 use pintail_core::sign::{Payload as SignedAs, Scope, Target};
 
 use super::call::{Call, CallBody, Wanted};
 use super::endpoint::Place;
-use super::error::Refusal;
+use super::error::{Asked, Refusal};
 use super::upload::{Plan, Rung, SentChecksum, framed_body};
 use super::{S3Store, header};
 use crate::error::{Answer, ErrorKind, Operation, StoreError};
@@ -121,6 +122,8 @@ struct Failed {
     about_checksums: bool,
     plan: Option<Plan>,
     credential: Option<Arc<Credential>>,
+    /// Where it went, if it was refused there.
+    place: Option<Arc<Place>>,
 }
 
 impl Failed {
@@ -133,6 +136,7 @@ impl Failed {
             about_checksums: false,
             plan: None,
             credential: None,
+            place: None,
         }
     }
 
@@ -220,11 +224,18 @@ impl S3Store {
             return Step::Now;
         }
         let verdict = match &failed.kind {
-            ErrorKind::WrongRegion { region: Some(region) }
-                if course.redirects < REDIRECTS_MAX && self.place(call.bucket).region != *region =>
-            {
+            ErrorKind::WrongRegion { region } if course.redirects < REDIRECTS_MAX => {
                 course.redirects += 1;
-                self.learn_region(call.bucket, region);
+                let Some(used) = failed.place.as_ref().map(|place| &place.region) else {
+                    return Step::GiveUp;
+                };
+                // Another call may have been led to the bucket in the meantime.
+                let moved = self.place(call.bucket).region != *used;
+                match region {
+                    _ if moved => return Step::Now,
+                    Some(region) if region != used => self.learn_region(call.bucket, region),
+                    _ => return Step::GiveUp,
+                }
                 return Step::Now;
             }
             // The answer's own date has been taken in by now.
@@ -289,12 +300,13 @@ impl S3Store {
             }
             return Ok(reply);
         }
-        let mut failed = self.refusal(call, response, credential.as_deref()).await;
+        let mut failed = self.refusal(call, response, credential.as_deref(), &place.region).await;
         if header::has_no_body(&call.method) && credential.as_deref().is_some_and(is_temporary) {
             self.ask_why(call, &mut failed).await;
         }
         failed.plan = plan;
         failed.credential = credential;
+        failed.place = Some(place);
         Err(failed)
     }
 
@@ -316,7 +328,7 @@ impl S3Store {
         // A long operation begins its answer before it knows its outcome.
         if call.wanted == Wanted::Document && is_error_document(&document) {
             let refusal = Refusal::read(head.status, &head.headers, &document);
-            return Err(failed_by(refusal, call, false));
+            return Err(failed_by(refusal, call, false, None));
         }
         if let (Some(sent), Some(kept)) = (sent, header::checksum(&head.headers))
             && sent.algorithm() == kept.algorithm()
@@ -334,13 +346,14 @@ impl S3Store {
         call: &Call<'_>,
         response: Response<IncomingBody>,
         credential: Option<&Credential>,
+        region: &Region,
     ) -> Failed {
         let (head, body) = response.into_parts();
         self.observe(&head.headers);
         // The status alone has to do when the rest of the answer is lost.
         let body = body.collect(REFUSAL_BYTES_MAX).await.unwrap_or_default();
         let refusal = Refusal::read(head.status, &head.headers, &body);
-        failed_by(refusal, call, credential.is_some_and(is_temporary))
+        failed_by(refusal, call, credential.is_some_and(is_temporary), Some(region))
     }
 
     /// Finds out why a HEAD was refused, whose answer has no body to say so: a GET of nothing is refused alike.
@@ -531,8 +544,8 @@ async fn sum(payload: &Payload, algorithm: Algorithm) -> Result<Checksum, Failed
     payload.checksum(algorithm).await.map_err(|error| Failed::here(ErrorKind::SourceFailed, error))
 }
 
-fn failed_by(refusal: Refusal, call: &Call<'_>, temporary: bool) -> Failed {
-    let kind = refusal.kind(call.operation, &call.method, temporary);
+fn failed_by(refusal: Refusal, call: &Call<'_>, temporary: bool, region: Option<&Region>) -> Failed {
+    let kind = refusal.kind(&Asked { operation: call.operation, method: &call.method, region, temporary });
     let sends = matches!(call.body, CallBody::Payload(..)) || call.operation == Operation::CreateUpload;
     Failed {
         about_checksums: sends && refusal.is_about_checksums(),
@@ -542,6 +555,7 @@ fn failed_by(refusal: Refusal, call: &Call<'_>, temporary: bool) -> Failed {
         stale: false,
         plan: None,
         credential: None,
+        place: None,
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Barrier;
 
 /// One act of the script.
 #[derive(Clone)]
@@ -13,6 +14,8 @@ pub(crate) enum Act {
     Answer(String),
     /// Answers, and closes the connection after it, so that the next request finds it dead.
     AnswerThenClose(String),
+    /// Answers once so many requests wait for their answers.
+    AnswerTogether(Arc<Barrier>, String),
     /// Reads the request and closes the connection without a word.
     Close,
     /// Reads the request and says nothing more.
@@ -83,6 +86,10 @@ async fn play(mut stream: TcpStream, connection: usize, stage: Stage) {
         let act = stage.acts.lock().unwrap().pop_front().expect("the script has an act for every request");
         match act {
             Act::Answer(answer) => stream.write_all(answer.as_bytes()).await.unwrap(),
+            Act::AnswerTogether(all, answer) => {
+                all.wait().await;
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
             Act::AnswerThenClose(answer) => {
                 stream.write_all(answer.as_bytes()).await.unwrap();
                 return;
