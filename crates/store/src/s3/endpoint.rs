@@ -3,13 +3,11 @@
 //! Pure: from an endpoint, a bucket and a region follows a [`Place`]. Host forms are those of the S3 User Guide
 //! ("Virtual hosting of buckets", "Amazon S3 endpoints and quotas", "AWS PrivateLink for Amazon S3").
 
-use std::net::IpAddr;
-
 use http::HeaderValue;
 use pintail_core::name::{BucketName, Partition, Region};
 use url::{Host, Url};
 
-use crate::transport::Origin;
+use crate::transport::{Origin, is_loopback};
 
 /// Whether a bucket is named in the host or in the path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -239,14 +237,6 @@ fn default_region(host: &str) -> Region {
         _ => Partition::Aws,
     };
     partition.default_region()
-}
-
-fn is_loopback(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    match bare.parse::<IpAddr>() {
-        Ok(ip) => ip.is_loopback(),
-        Err(_) => bare == "localhost" || bare.ends_with(".localhost"),
-    }
 }
 
 fn without_user(url: &Url) -> String {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -20,7 +20,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::pool::Pool;
-use super::{Origin, OutgoingBody, Settings};
+use super::{Origin, OutgoingBody, Settings, is_localhost};
 
 /// How long one address is tried alone before the next one joins in (RFC 8305 proposes 250 ms).
 const STAGGER: Duration = Duration::from_millis(250);
@@ -34,13 +34,22 @@ pub trait Resolve: Send + Sync + fmt::Debug {
     fn resolve<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>>;
 }
 
-/// Asks the operating system.
+/// Asks the operating system. Only the names of this machine (`localhost` and those below it) are not asked for: a name
+/// server that knows them would be lying.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemResolver;
 
 impl Resolve for SystemResolver {
     fn resolve<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
-        Box::pin(async move { Ok(tokio::net::lookup_host((host, port)).await?.collect()) })
+        Box::pin(async move {
+            if is_localhost(host) {
+                return Ok(vec![
+                    SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+                    SocketAddr::from((Ipv6Addr::LOCALHOST, port)),
+                ]);
+            }
+            Ok(tokio::net::lookup_host((host, port)).await?.collect())
+        })
     }
 }
 
@@ -216,6 +225,14 @@ impl AsyncWrite for Stream {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn names_of_this_machine_are_not_asked_for() {
+        for name in ["localhost", "bucket.localhost", "a.b.LOCALHOST."] {
+            let found = SystemResolver.resolve(name, 9000).await.unwrap();
+            assert_eq!(found, ["127.0.0.1:9000".parse().unwrap(), "[::1]:9000".parse().unwrap()], "{name}");
+        }
+    }
 
     #[test]
     fn families_alternate_and_nothing_is_lost() {

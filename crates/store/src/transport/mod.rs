@@ -19,6 +19,7 @@ mod proxy;
 mod seam;
 mod tls;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -121,6 +122,27 @@ impl Origin {
 
     pub(crate) fn timeout(&self) -> HttpError {
         HttpError { kind: HttpErrorKind::Timeout, host: self.authority(), source: None }
+    }
+}
+
+/// Tells whether a host is this machine: a loopback address, or a name that is reserved for it (RFC 6761, section 6.3).
+pub(crate) fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    match bare.parse::<IpAddr>() {
+        Ok(ip) => ip.to_canonical().is_loopback(),
+        Err(_) => is_localhost(bare),
+    }
+}
+
+/// Tells whether a name is `localhost` or one below it.
+fn is_localhost(name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    let above = name.len().saturating_sub("localhost".len());
+    match (name.get(..above), name.get(above..)) {
+        (Some(below), Some(last)) => {
+            last.eq_ignore_ascii_case("localhost") && (below.is_empty() || below.ends_with('.'))
+        }
+        _ => false,
     }
 }
 
@@ -283,4 +305,29 @@ struct Unanswered {
     error: HttpError,
     /// The request, when not a byte of it was sent.
     unsent: Option<Request<OutgoingBody>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_machine_is_known_by_its_names() {
+        for (host, here) in [
+            ("localhost", true),
+            ("LocalHost.", true),
+            ("bucket.localhost", true),
+            ("notlocalhost", false),
+            ("localhost.example", false),
+            ("127.0.0.1", true),
+            ("127.8.9.1", true),
+            ("[::1]", true),
+            ("[::ffff:127.0.0.1]", true),
+            ("10.0.0.1", false),
+            ("", false),
+            ("é", false),
+        ] {
+            assert_eq!(is_loopback(host), here, "{host}");
+        }
+    }
 }

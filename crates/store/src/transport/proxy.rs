@@ -18,7 +18,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use url::Url;
 
-use super::{Origin, OutgoingBody};
+use super::{Origin, OutgoingBody, is_loopback};
 
 /// The most that a proxy may say before the tunnel is open.
 const TUNNEL_ANSWER_BYTES_MAX: usize = 8 * 1024;
@@ -43,7 +43,8 @@ impl ProxyConfig {
     /// Reads the proxies for `http` and `https` requests and the comma-separated list of hosts to reach directly.
     ///
     /// An address is `[http://][USER:PASSWORD@]HOST[:PORT]`, empty for none. The list knows host names (which also
-    /// mean the names below them), IP addresses, networks (`10.0.0.0/8`), each with an optional port, and `*`.
+    /// mean the names below them), IP addresses, networks (`10.0.0.0/8`), each with an optional port, and `*`. This
+    /// machine (loopback addresses, `localhost` and the names below it) is always reached directly.
     ///
     /// # Errors
     /// When an address is of another form; `https` and SOCKS proxies are not supported. The address itself is not
@@ -68,8 +69,12 @@ impl ProxyConfig {
         })
     }
 
-    /// Returns the proxy that stands before an origin.
+    /// Returns the proxy that stands before an origin. None stands before this machine: what is meant to stay on it
+    /// would leave it.
     pub(super) fn of(&self, origin: &Origin) -> Option<&Proxy> {
+        if is_loopback(&origin.host) {
+            return None;
+        }
         let proxy = if origin.https { &self.https } else { &self.http }.as_ref()?;
         let direct = self.exceptions.iter().any(|exception| exception.matches(&origin.host, origin.port));
         (!direct).then_some(proxy)
@@ -312,6 +317,18 @@ mod tests {
         assert_eq!(config.http.unwrap().authorization.unwrap(), "Basic dUB4OnA6dw==");
         let all = ProxyConfig::parse(Some("proxy:1"), None, Some("*")).unwrap();
         assert!(all.of(&Origin::new(false, "any.example", None)).is_none());
+    }
+
+    #[test]
+    fn no_proxy_stands_before_this_machine() {
+        let config = ProxyConfig::parse(Some("proxy:1"), Some("proxy:1"), None).unwrap();
+        for host in ["127.0.0.1", "127.1.2.3", "[::1]", "localhost", "LOCALHOST", "bucket.localhost"] {
+            for https in [false, true] {
+                let origin = Origin::new(https, host, Some(9000));
+                assert!(config.of(&origin).is_none() && config.forwarding(&origin).is_none(), "{host}");
+            }
+        }
+        assert!(config.of(&Origin::new(false, "10.0.0.1", None)).is_some());
     }
 
     #[test]
