@@ -279,12 +279,20 @@ async fn a_head_without_words_is_explained_by_a_get() {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_off_is_mended_by_the_services() {
+async fn a_clock_that_is_off_is_mended_by_the_services_for_its_store_alone() {
     let date = "date: Mon, 23 Nov 2026 12:20:00 GMT";
     let play = play([refusal_with("403 Forbidden", "RequestTimeTooSkewed", &[date], ""), ok()]).await;
     put(&play, Payload::from_bytes("x")).await.unwrap();
     assert_eq!(play.server.seen()[1].header("x-amz-date"), Some("20261123T122000Z"));
-    assert_eq!(play.clock.correction(), SignedDuration::from_mins(20));
+    // What judges sign-ins is not moved by what a store says.
+    assert_eq!(play.clock.correction(), SignedDuration::ZERO);
+
+    // An answer out of a cache tells the time of long ago.
+    let aged = answer("200 OK", &["etag: \"tag\"", date, "age: 600"], "");
+    let play = self::play([aged, ok()]).await;
+    put(&play, Payload::from_bytes("x")).await.unwrap();
+    put(&play, Payload::from_bytes("x")).await.unwrap();
+    assert_eq!(play.server.seen()[1].header("x-amz-date"), Some("20261123T120000Z"));
 }
 
 #[tokio::test]

@@ -24,10 +24,11 @@ mod xml;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, Ordering};
 use std::sync::{Arc, RwLock};
 
 use http::HeaderValue;
+use jiff::{SignedDuration, Timestamp};
 use pintail_core::credential::CredentialSource;
 use pintail_core::name::{BucketName, Region};
 use pintail_core::retry::Schedule;
@@ -40,6 +41,9 @@ pub use endpoint::{AddressingStyle, Endpoint, EndpointError};
 pub use presign::{Presign, Presigned, PresignedMethod};
 use upload::Rung;
 
+/// A difference below this is latency and rounding, not another time.
+const TIME_NOISE: SignedDuration = SignedDuration::from_secs(5);
+
 /// What an [`S3Store`] cannot do without.
 #[derive(Clone, Debug)]
 pub struct S3Context {
@@ -49,7 +53,8 @@ pub struct S3Context {
     pub endpoint: Endpoint,
     /// Who signs. Asked for every request.
     pub credentials: Arc<dyn CredentialSource>,
-    /// The time to sign with. It is told the service's time.
+    /// The time to sign with. Where the service's own time differs, the store keeps the difference to itself: other
+    /// decisions must not hang on what an S3 service says.
     pub clock: Arc<dyn Clock>,
     /// Spreads the retries.
     pub random: Arc<dyn Random>,
@@ -120,6 +125,12 @@ impl S3Store {
         self.learned.place(bucket)
     }
 
+    /// Returns the time as the service has it, as far as is known by now.
+    fn service_now(&self) -> Timestamp {
+        let now = self.clock.now();
+        now.checked_add(self.learned.time_ahead()).unwrap_or(now)
+    }
+
     /// Remembers where a bucket is.
     fn learn_region(&self, bucket: Option<&BucketName>, region: &Region) {
         self.learned.move_to(bucket, region);
@@ -141,6 +152,8 @@ struct Learned {
     rung: AtomicU8,
     trailers_proven: AtomicBool,
     date_seen: AtomicBool,
+    /// How far the service's time is ahead of the clock.
+    time_ahead_ms: AtomicI64,
 }
 
 impl Learned {
@@ -152,6 +165,7 @@ impl Learned {
             rung: AtomicU8::new(Rung::TOP.value()),
             trailers_proven: AtomicBool::new(endpoint.is_aws()),
             date_seen: AtomicBool::new(false),
+            time_ahead_ms: AtomicI64::new(0),
             endpoint,
         }
     }
@@ -200,6 +214,16 @@ impl Learned {
 
     fn prove_trailers(&self) {
         self.trailers_proven.store(true, Ordering::Relaxed);
+    }
+
+    fn time_ahead(&self) -> SignedDuration {
+        SignedDuration::from_millis(self.time_ahead_ms.load(Ordering::Relaxed))
+    }
+
+    /// Remembers how far the service's time is ahead of the clock, if it is more than noise.
+    fn set_time_ahead(&self, ahead: SignedDuration) {
+        let ahead = if ahead.abs() < TIME_NOISE { SignedDuration::ZERO } else { ahead };
+        self.time_ahead_ms.store(i64::try_from(ahead.as_millis()).unwrap_or(0), Ordering::Relaxed);
     }
 
     /// Looks at the date of the first success; later ones are not worth their reading, refusals always are.

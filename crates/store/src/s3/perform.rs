@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, DATE, HOST, HeaderName, HeaderValue, USER_AGENT};
+use http::header::{AGE, CONTENT_ENCODING, CONTENT_LENGTH, DATE, HOST, HeaderName, HeaderValue, USER_AGENT};
 use http::uri::{PathAndQuery, Uri};
 use http::{HeaderMap, Method, Request, Response, StatusCode, response};
 use pintail_core::checksum::{Algorithm, Checksum};
@@ -431,7 +431,7 @@ impl S3Store {
                 target,
                 &mut headers,
                 form.signed_as,
-                self.clock.now(),
+                self.service_now(),
             )
         });
         let mut trailer_sum = None;
@@ -519,10 +519,13 @@ impl S3Store {
         Ok(form)
     }
 
-    /// Takes in the time that an answer states.
+    /// Takes in the time that an answer states. An answer out of a cache (it has an age) states the time of long ago.
     fn observe(&self, headers: &HeaderMap) {
+        if headers.contains_key(AGE) {
+            return;
+        }
         if let Some(time) = header::text(headers, DATE.as_str()).and_then(header::date) {
-            self.clock.observe(time);
+            self.learned.set_time_ahead(time.duration_since(self.clock.now()));
         }
     }
 }

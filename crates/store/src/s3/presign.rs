@@ -106,7 +106,7 @@ impl S3Store {
         })?;
         let place = self.place(Some(bucket));
         let path = call.path(&place);
-        let now = self.clock.now();
+        let now = self.service_now();
         let scheme = if place.origin.https { "https" } else { "http" };
         let life = life.clamp(Duration::from_secs(1), PRESIGN_MAX);
         let asked_end = SignedDuration::try_from(life).ok().and_then(|life| now.checked_add(life).ok());
