@@ -4,6 +4,7 @@
 //! body may change in between.
 
 use bytes::Bytes;
+use http::header::{IF_MATCH, IF_NONE_MATCH};
 use http::{HeaderMap, Method};
 use pintail_core::name::{BucketName, ObjectKey};
 use pintail_core::sign::{encode_path, encode_query};
@@ -98,6 +99,11 @@ impl<'a> Call<'a> {
             Ok(()) => Ok(self),
             Err(Unsendable(rule)) => Err(self.error(ErrorKind::InvalidArgument(rule))),
         }
+    }
+
+    /// Tells whether it is carried out only in a certain state of its object.
+    pub(super) fn is_conditional(&self) -> bool {
+        self.headers.contains_key(IF_MATCH) || self.headers.contains_key(IF_NONE_MATCH)
     }
 
     /// Returns the path on the wire.

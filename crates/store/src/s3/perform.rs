@@ -277,7 +277,11 @@ impl S3Store {
         let prepared = self.prepare(call, &place, credential.as_deref(), course).await?;
         let Prepared { request, plan, header_sum, trailer_sum } = prepared;
         let progress = request.body().progress();
-        let response = match self.transport.send(&place.origin, request, course.reuse).await {
+        let outcome = self.transport.send(&place.origin, request, course.reuse).await;
+        // What was sent is known whether or not an answer came: it is how a lost write is recognised.
+        let sent = header_sum.or_else(|| trailer_sum.as_ref()?.get().copied());
+        course.sent = sent.or(course.sent);
+        let response = match outcome {
             Ok(response) => response,
             Err(failure) => {
                 return Err(match progress.take_failure() {
@@ -290,8 +294,6 @@ impl S3Store {
                 });
             }
         };
-        let sent = header_sum.or_else(|| trailer_sum.as_ref()?.get().copied());
-        course.sent = sent.or(course.sent);
         if response.status().is_success() {
             self.learned.first_date(|| self.observe(response.headers()));
             let reply = self.read(call, response, sent).await?;
@@ -477,7 +479,11 @@ impl S3Store {
             CallBody::Document(document) => return Ok(Form::unplanned(SignedAs::of(document))),
             CallBody::Payload(payload, choice) => (*payload, *choice),
         };
-        let plan = Plan::new(payload, choice, course.rung, place.private, anonymous);
+        // The proof that frames are taken off would come after the write, and a write under a condition cannot be
+        // mended: its own first attempt would be in the way.
+        let unproven = call.is_conditional() && !self.learned.trailers_proven();
+        let rung = if unproven { course.rung.max(Rung::UNFRAMED) } else { course.rung };
+        let plan = Plan::new(payload, choice, rung, place.private, anonymous);
         let mut form = Form { plan: Some(plan), signed_as: plan.signed_as(None), header_sum: None };
         if plan.framed {
             let algorithm = plan.algorithm.unwrap_or(Algorithm::Crc64Nvme);

@@ -31,6 +31,8 @@ pub(super) struct Rung(u8);
 impl Rung {
     /// CRC64NVME, in a trailer where the body is a stream.
     pub(super) const TOP: Self = Self(0);
+    /// The best one without frames around the body.
+    pub(super) const UNFRAMED: Self = Self(1);
     /// The last one: no checksum.
     pub(super) const NONE: Self = Self(4);
 
@@ -59,7 +61,7 @@ impl Rung {
     /// The next rung down after a body was refused, `None` when the refusal was not about anything that changes.
     pub(super) fn below(self, plan: &Plan) -> Option<Self> {
         match (plan.framed, plan.fixed, plan.algorithm) {
-            (true, ..) => Some(Self(1)),
+            (true, ..) => Some(Self::UNFRAMED),
             (false, false, Some(_)) => Some(Self((self.0 + 1).max(2))).filter(|rung| *rung <= Self::NONE),
             _ => None,
         }

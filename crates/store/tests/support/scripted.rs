@@ -12,6 +12,8 @@ use tokio::sync::Barrier;
 pub(crate) enum Act {
     /// Answers, and keeps the connection.
     Answer(String),
+    /// Answers as soon as it has the head of the request, and closes the connection.
+    AnswerHead(String),
     /// Answers, and closes the connection after it, so that the next request finds it dead.
     AnswerThenClose(String),
     /// Answers once so many requests wait for their answers.
@@ -81,8 +83,23 @@ impl Drop for Scripted {
 
 async fn play(mut stream: TcpStream, connection: usize, stage: Stage) {
     let mut buffer = Vec::new();
-    while let Some(seen) = request(&mut stream, &mut buffer, connection).await {
+    while let Some(mut seen) = head(&mut stream, &mut buffer, connection).await {
+        let early = match stage.acts.lock().unwrap().front() {
+            Some(Act::AnswerHead(answer)) => Some(answer.clone()),
+            _ => None,
+        };
+        if early.is_none() && body(&mut stream, &mut buffer, &mut seen).await.is_none() {
+            return;
+        }
         stage.seen.lock().unwrap().push(seen);
+        if let Some(answer) = early {
+            stage.acts.lock().unwrap().pop_front();
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            // Closing with bytes unread would take the answer back.
+            let mut rest = Vec::new();
+            let _ = stream.read_to_end(&mut rest).await;
+            return;
+        }
         let act = stage.acts.lock().unwrap().pop_front().expect("the script has an act for every request");
         match act {
             Act::Answer(answer) => stream.write_all(answer.as_bytes()).await.unwrap(),
@@ -94,13 +111,13 @@ async fn play(mut stream: TcpStream, connection: usize, stage: Stage) {
                 stream.write_all(answer.as_bytes()).await.unwrap();
                 return;
             }
-            Act::Close => return,
+            Act::Close | Act::AnswerHead(_) => return,
             Act::Silence => std::future::pending().await,
         }
     }
 }
 
-async fn request(stream: &mut TcpStream, buffer: &mut Vec<u8>, connection: usize) -> Option<Seen> {
+async fn head(stream: &mut TcpStream, buffer: &mut Vec<u8>, connection: usize) -> Option<Seen> {
     let end = loop {
         if let Some(at) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {
             break at;
@@ -116,16 +133,19 @@ async fn request(stream: &mut TcpStream, buffer: &mut Vec<u8>, connection: usize
         .map(|line| line.split_once(": ").unwrap())
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
-    let mut seen = Seen { connection, line, headers, body: Vec::new() };
+    buffer.drain(..end + 4);
+    Some(Seen { connection, line, headers, body: Vec::new() })
+}
+
+async fn body(stream: &mut TcpStream, buffer: &mut Vec<u8>, seen: &mut Seen) -> Option<()> {
     let length: usize = seen.header("content-length").map_or(0, |length| length.parse().unwrap());
-    while buffer.len() < end + 4 + length {
+    while buffer.len() < length {
         if stream.read_buf(buffer).await.ok()? == 0 {
             return None;
         }
     }
-    seen.body = buffer[end + 4..end + 4 + length].to_vec();
-    buffer.drain(..end + 4 + length);
-    Some(seen)
+    seen.body = buffer.drain(..length).collect();
+    Some(())
 }
 
 /// Writes an answer. `headers` are lines without their ends.

@@ -42,3 +42,56 @@ async fn a_head_with_an_expired_credential_is_not_taken_for_a_wrong_region() {
     play.store.head(&bucket(), &key(), &Head::default()).await.unwrap();
     assert_eq!(regions(&play), ["us-east-1", "eu-west-1"]);
 }
+
+/// Writes what S3 answers to the HEAD of an object with these bytes.
+fn object(data: &str) -> Act {
+    let sum = Checksum::of(Algorithm::Crc64Nvme, data.as_bytes());
+    Act::AnswerThenClose(format!(
+        "HTTP/1.1 200 OK\r\ncontent-length: {}\r\netag: \"{data}\"\r\nx-amz-checksum-crc64nvme: {sum}\r\n\r\n",
+        data.len()
+    ))
+}
+
+fn if_absent() -> Put {
+    Put { condition: WriteCondition::IfAbsent, ..Put::default() }
+}
+
+fn in_the_way() -> String {
+    text("412 Precondition Failed", &[], "<Error><Code>PreconditionFailed</Code></Error>")
+}
+
+#[tokio::test]
+async fn a_conditional_stream_is_not_framed_before_the_service_is_known_to_take_frames() {
+    let play = play([ok()]).await;
+    play.store.put(&bucket(), &key(), streamed(b"0123456789"), &if_absent()).await.unwrap();
+    let seen = &play.server.seen()[0];
+    assert_eq!(seen.body, b"0123456789");
+    assert!(seen.header("x-amz-trailer").is_none());
+    let sum = Checksum::of(Algorithm::Crc64Nvme, b"0123456789").to_string();
+    assert_eq!(seen.header("x-amz-checksum-crc64nvme"), Some(sum.as_str()));
+    assert_eq!(play.server.unplayed(), 0);
+}
+
+#[tokio::test]
+async fn a_conditional_stream_knows_its_own_hand_though_both_answers_came_early_or_never() {
+    let sum = Checksum::of(Algorithm::Crc64Nvme, b"0123456789").to_string();
+    let echo = format!("x-amz-checksum-crc64nvme: {sum}");
+    // The first one proves that frames are taken; the second has its answer lost.
+    let proof = answer("200 OK", &["etag: \"tag\"", &echo], "");
+    let play =
+        play([proof, Act::Close, Act::Close, Act::AnswerHead(in_the_way()), object("0123456789")]).await;
+    put(&play, streamed(b"0123456789")).await.unwrap();
+    // The last attempt is refused before it has read its source, so only the one before knows the checksum.
+    let opened = Arc::new(Mutex::new(0));
+    let payload = Payload::from_fn(10, move || {
+        let mut opened = opened.lock().unwrap();
+        *opened += 1;
+        match *opened {
+            3 => Box::pin(futures_util::stream::pending()),
+            _ => Box::pin(futures_util::stream::iter([Ok(Bytes::from_static(b"0123456789"))])),
+        }
+    });
+    let stored = play.store.put(&bucket(), &key(), payload, &if_absent()).await.unwrap();
+    assert_eq!(stored.etag.unwrap().as_str(), "0123456789");
+    assert!(play.server.seen()[1].header("x-amz-trailer").is_some());
+}
