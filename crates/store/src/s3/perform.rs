@@ -17,6 +17,7 @@ use pintail_core::name::Region;
 use pintail_core::retry::Retry;
 use pintail_core::seam::HttpErrorKind;
 use pintail_core::sign::{Payload as SignedAs, Scope, Target};
+use tokio::time::timeout;
 
 use super::call::{Call, CallBody, Wanted};
 use super::endpoint::Place;
@@ -34,6 +35,15 @@ const DOCUMENT_BYTES_MAX: usize = 16 * 1024 * 1024;
 const REFUSAL_BYTES_MAX: usize = 64 * 1024;
 /// How often one call follows its bucket to another region.
 const REDIRECTS_MAX: u32 = 2;
+
+/// How often one call has its credential renewed. Twice: a new one may meet its end on the way, or a server that has not
+/// heard of it yet; what is refused after that is refused for another reason.
+const RENEWALS_MAX: u32 = 2;
+/// How long a refusal may take to arrive once it has begun, in all.
+const REFUSAL_TIME_MAX: Duration = Duration::from_secs(60);
+/// How long a document may take to arrive once it has begun, in all. The largest page of 1,000 keys needs 6 kB/s to fit
+/// in; a copy that goes on keeps its line open with spaces meanwhile.
+const DOCUMENT_TIME_MAX: Duration = Duration::from_secs(10 * 60);
 
 /// The answer to a call that succeeded.
 pub(super) struct Reply {
@@ -86,6 +96,9 @@ struct Course {
     failed: u32,
     attempts: u32,
     redirects: u32,
+    renewals: u32,
+    /// The key of the credential that was refused last.
+    refused: Option<String>,
     reuse: Reuse,
     rung: Rung,
     ambiguous: bool,
@@ -102,6 +115,8 @@ impl Course {
             failed: 0,
             attempts: 0,
             redirects: 0,
+            renewals: 0,
+            refused: None,
             reuse: Reuse::Allowed,
             rung,
             ambiguous: false,
@@ -245,7 +260,16 @@ impl S3Store {
             }
             ErrorKind::CredentialRefused => {
                 let Some(credential) = &failed.credential else { return Step::GiveUp };
+                // The source was told before, and it still has no other one.
+                if course.refused.as_ref() == Some(&credential.access_key_id) {
+                    return Step::GiveUp;
+                }
                 self.credentials.refused(credential);
+                course.refused = Some(credential.access_key_id.clone());
+                course.renewals += 1;
+                if course.renewals > RENEWALS_MAX {
+                    return Step::GiveUp;
+                }
                 Retry::AfterRenewal
             }
             // Sent once more, and read once more: chance does not strike twice, a wrong checksum does.
@@ -323,9 +347,9 @@ impl S3Store {
         if call.wanted == Wanted::Stream {
             return Ok(Reply { head, body: ReplyBody::Stream(body), sent });
         }
-        let document = body
-            .collect(DOCUMENT_BYTES_MAX)
+        let document = timeout(DOCUMENT_TIME_MAX, body.collect(DOCUMENT_BYTES_MAX))
             .await
+            .map_err(|late| Failed::here(ErrorKind::Transport(HttpErrorKind::Timeout), late))?
             .map_err(|error| Failed::here(ErrorKind::Transport(error.kind), error))?;
         // A long operation begins its answer before it knows its outcome.
         if call.wanted == Wanted::Document && is_error_document(&document) {
@@ -353,7 +377,10 @@ impl S3Store {
         let (head, body) = response.into_parts();
         self.observe(&head.headers);
         // The status alone has to do when the rest of the answer is lost.
-        let body = body.collect(REFUSAL_BYTES_MAX).await.unwrap_or_default();
+        let body = match timeout(REFUSAL_TIME_MAX, body.collect(REFUSAL_BYTES_MAX)).await {
+            Ok(Ok(body)) => body,
+            Ok(Err(_)) | Err(_) => Bytes::new(),
+        };
         let refusal = Refusal::read(head.status, &head.headers, &body);
         failed_by(refusal, call, credential.is_some_and(is_temporary), Some(region))
     }

@@ -18,6 +18,8 @@ pub(crate) enum Act {
     AnswerThenClose(String),
     /// Answers once so many requests wait for their answers.
     AnswerTogether(Arc<Barrier>, String),
+    /// Answers, and goes on with a space every ten seconds for ever.
+    Trickle(String),
     /// Reads the request and closes the connection without a word.
     Close,
     /// Reads the request and says nothing more.
@@ -112,6 +114,13 @@ async fn play(mut stream: TcpStream, connection: usize, stage: Stage) {
                 return;
             }
             Act::Close | Act::AnswerHead(_) => return,
+            Act::Trickle(answer) => {
+                stream.write_all(answer.as_bytes()).await.unwrap();
+                while stream.write_all(b" ").await.is_ok() {
+                    tokio::time::sleep(std::time::Duration::from_secs(10)).await;
+                }
+                return;
+            }
             Act::Silence => std::future::pending().await,
         }
     }

@@ -1,5 +1,6 @@
 //! What a call does when it is refused, or when its answer is lost.
 
+use futures_util::FutureExt;
 use tokio::sync::Barrier;
 
 use super::*;
@@ -94,4 +95,68 @@ async fn a_conditional_stream_knows_its_own_hand_though_both_answers_came_early_
     let stored = play.store.put(&bucket(), &key(), payload, &if_absent()).await.unwrap();
     assert_eq!(stored.etag.unwrap().as_str(), "0123456789");
     assert!(play.server.seen()[1].header("x-amz-trailer").is_some());
+}
+
+fn expired() -> Act {
+    refusal("400 Bad Request", "ExpiredToken")
+}
+
+#[tokio::test]
+async fn a_credential_that_is_refused_again_and_again_is_given_up() {
+    let play = play((0..3).map(|_| expired())).await;
+    let error = put(&play, Payload::from_bytes("x")).await.unwrap_err();
+    assert_eq!(*error.kind(), ErrorKind::CredentialRefused);
+    let keys = play
+        .server
+        .seen()
+        .iter()
+        .map(|seen| seen.header("x-amz-security-token").unwrap().to_owned())
+        .collect::<Vec<_>>();
+    assert_eq!(keys, ["token-0", "token-1", "token-2"]);
+}
+
+/// Has one temporary credential and no other.
+#[derive(Debug)]
+struct Stuck;
+
+impl CredentialSource for Stuck {
+    fn credential(&self) -> BoxFuture<'_, Result<Option<Arc<Credential>>, CredentialError>> {
+        let given = Renewing::default().credential().now_or_never().unwrap();
+        Box::pin(async { given })
+    }
+
+    fn refused(&self, _credential: &Credential) {}
+}
+
+#[tokio::test]
+async fn the_same_credential_is_not_tried_a_third_time() {
+    let server = Scripted::start([expired(), expired()]).await;
+    let endpoint = Endpoint::at(&format!("http://127.0.0.1:{}", server.port).parse().unwrap(), None).unwrap();
+    let store = S3Store::new(
+        S3Context {
+            transport: Transport::new(TransportOptions::default()).unwrap(),
+            endpoint,
+            credentials: Arc::new(Stuck),
+            clock: Arc::new(ManualClock::new(NOW.parse().unwrap())),
+            random: Arc::new(SeededRandom::new(1)),
+        },
+        S3Options::default(),
+    );
+    let error = store.list(&bucket(), &List::default()).await.unwrap_err();
+    assert_eq!(*error.kind(), ErrorKind::CredentialRefused);
+    assert_eq!(server.seen().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_trickles_ends() {
+    let refused = Act::Trickle("HTTP/1.1 403 Forbidden\r\ncontent-length: 60000\r\n\r\n".into());
+    let page = || Act::Trickle("HTTP/1.1 200 OK\r\ncontent-length: 60000\r\n\r\n".into());
+    let play = play([refused, page(), answer("200 OK", &[], "<ListBucketResult/>")]).await;
+    let started = tokio::time::Instant::now();
+    let error = play.store.list(&bucket(), &List::default()).await.unwrap_err();
+    assert_eq!(*error.kind(), ErrorKind::PermissionDenied);
+    assert!(started.elapsed() < Duration::from_secs(90), "{:?}", started.elapsed());
+    // A page is asked for again.
+    play.store.list(&bucket(), &List::default()).await.unwrap();
+    assert!(started.elapsed() < Duration::from_secs(15 * 60), "{:?}", started.elapsed());
 }
