@@ -172,6 +172,9 @@ impl Refusal {
             400 if *method == Method::HEAD && temporary => ErrorKind::CredentialRefused,
             401 => ErrorKind::Unauthenticated,
             403 => ErrorKind::PermissionDenied,
+            // S3 answers 204 to the deletion of nothing, others name what is not there. A page that says neither comes
+            // from somebody else on the way, and the object may well be there.
+            404 if operation == Operation::Delete => ErrorKind::BadAnswer,
             404 => ErrorKind::NotFound(missing_in(operation)),
             405 | 501 => ErrorKind::Unsupported,
             409 => ErrorKind::Conflict,

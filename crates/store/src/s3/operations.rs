@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use http::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, HeaderName, IF_MATCH};
 use http::{Method, StatusCode};
+use jiff::Timestamp;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use pintail_core::checksum::{Algorithm, Checksum};
 use pintail_core::name::{BucketName, ObjectKey};
@@ -20,7 +21,7 @@ use crate::object_store::{
     BucketInfo, BucketPage, ByteRange, ChecksumChoice, CompleteUpload, Copied, Copy, CopySource,
     CreateUpload, Delete, DeleteItem, DeleteOutcome, Deleted, ETag, Get, Got, Head, List, ListBuckets,
     ListPage, ListParts, ListUploads, MetadataDirective, ObjectInfo, ObjectStore, PartInfo, PartList,
-    PartNumber, PartPage, Put, Stored, Upload, UploadPage, UploadPart,
+    PartNumber, PartPage, Put, ReadCondition, Stored, Upload, UploadPage, UploadPart, WriteCondition,
 };
 use crate::payload::{ObjectBody, Payload};
 
@@ -228,9 +229,19 @@ impl ObjectStore for S3Store {
                 header::insert_write_condition(headers, &options.condition)
             })?
             .wants(Wanted::Document);
-        let reply = self.perform(&call).await?;
-        let copied = parse(&call, &reply, document::copied)?;
-        Ok(Copied { version: header::version(&reply.head.headers), ..copied })
+        match self.perform(&call).await {
+            Ok(reply) => {
+                let copied = parse(&call, &reply, document::copied)?;
+                Ok(Copied { version: header::version(&reply.head.headers), ..copied })
+            }
+            Err(Failure { error, ambiguous: true, .. })
+                if *error.kind() == ErrorKind::PreconditionFailed
+                    && options.condition != WriteCondition::None =>
+            {
+                self.own_copy(source, bucket, key, options).await.ok_or(error)
+            }
+            Err(failure) => Err(failure.error),
+        }
     }
 
     async fn create_upload(
@@ -386,6 +397,7 @@ impl ObjectStore for S3Store {
             })?
             .document(document::complete_request(parts, upload.checksum))
             .wants(Wanted::Document);
+        let started = self.service_now();
         match self.perform(&call).await {
             Ok(reply) => {
                 let stored = parse(&call, &reply, document::stored)?;
@@ -408,7 +420,7 @@ impl ObjectStore for S3Store {
                     ErrorKind::NotFound(Missing::Upload) | ErrorKind::PreconditionFailed
                 ) =>
             {
-                self.own_completion(upload, parts, whole).await.ok_or(error)
+                self.own_completion(upload, parts, whole, started).await.ok_or(error)
             }
             Err(failure) => Err(failure.error),
         }
@@ -476,20 +488,52 @@ impl S3Store {
         same.then_some(Stored { etag: info.etag, version: info.version, checksum: info.checksum })
     }
 
+    /// Looks whether an object is the copy that an attempt without an answer has made.
+    async fn own_copy(
+        &self,
+        source: &CopySource,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        options: &Copy,
+    ) -> Option<Copied> {
+        let target = self.head(bucket, key, &Head::default()).await.ok()?;
+        let condition = ReadCondition { if_match: source.if_match.clone(), ..ReadCondition::default() };
+        let look = Head { condition, version: source.version.clone() };
+        let source = self.head(&source.bucket, &source.key, &look).await.ok()?;
+        let same_bytes = match (target.checksum, source.checksum) {
+            (Some(one), Some(other)) if one.algorithm() == other.algorithm() => one == other,
+            _ => target.etag.is_some() && target.etag == source.etag,
+        };
+        let said = match &options.metadata {
+            MetadataDirective::Copy => &source.traits.metadata,
+            MetadataDirective::Replace(traits) => &traits.metadata,
+        };
+        let same = target.size_bytes == source.size_bytes && same_bytes && target.traits.metadata == *said;
+        same.then_some(Copied {
+            etag: target.etag,
+            last_modified: target.last_modified,
+            version: target.version,
+            checksum: target.checksum,
+        })
+    }
+
     /// Looks whether an object is the one that an attempt without an answer has completed.
     async fn own_completion(
         &self,
         upload: &Upload,
         parts: &PartList,
         whole: Option<Checksum>,
+        started: Timestamp,
     ) -> Option<Stored> {
         let info = self.head(&upload.bucket, &upload.key, &Head::default()).await.ok()?;
         let same_size = parts.size_bytes().is_none_or(|size| size == info.size_bytes);
         let same_bytes = match (whole, info.checksum) {
             (Some(whole), Some(kept)) if whole.algorithm() == kept.algorithm() => whole == kept,
-            // Without checksums the number of parts in the tag and the size are what there is.
+            // Without checksums there are the number of parts in the tag, the size, and that it was not there before. Where
+            // the time is that of the upload's beginning (as on S3, which keeps checksums), nothing is claimed.
             _ => {
                 parts.size_bytes().is_some()
+                    && info.last_modified.is_some_and(|time| time.as_second() >= started.as_second())
                     && info.etag.as_ref().and_then(ETag::parts) == u32::try_from(parts.as_slice().len()).ok()
             }
         };

@@ -1,6 +1,7 @@
 //! What a call does when it is refused, or when its answer is lost.
 
 use futures_util::FutureExt;
+use pintail_store::object_store::{Copy, CopySource, Delete, Deleted};
 use tokio::sync::Barrier;
 
 use super::*;
@@ -159,4 +160,57 @@ async fn an_answer_that_trickles_ends() {
     // A page is asked for again.
     play.store.list(&bucket(), &List::default()).await.unwrap();
     assert!(started.elapsed() < Duration::from_secs(15 * 60), "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn a_conditional_copy_knows_its_own_hand() {
+    let source = CopySource::new(bucket(), "source".parse().unwrap());
+    let options = Copy { condition: WriteCondition::IfAbsent, ..Copy::default() };
+    for (target, ours) in [("right", true), ("other", false), ("longer", false)] {
+        let play = play([Act::Close, Act::Answer(in_the_way()), object(target), object("right")]).await;
+        let outcome = play.store.copy(&source, &bucket(), &key(), &options).await;
+        match outcome {
+            Ok(copied) => assert!(ours && copied.etag.unwrap().as_str() == "right"),
+            Err(error) => {
+                assert!(!ours, "{error:?}");
+                assert_eq!(*error.kind(), ErrorKind::PreconditionFailed);
+            }
+        }
+        let lines: Vec<_> = play.server.seen().into_iter().map(|seen| seen.line).collect();
+        assert_eq!(lines[2], "HEAD /photos/a%20b/c HTTP/1.1");
+        assert_eq!(lines[3], "HEAD /photos/source HTTP/1.1");
+    }
+    // Without a lost answer there is nothing to recognise.
+    let play = play([Act::Answer(in_the_way())]).await;
+    let error = play.store.copy(&source, &bucket(), &key(), &options).await.unwrap_err();
+    assert_eq!(*error.kind(), ErrorKind::PreconditionFailed);
+}
+
+#[tokio::test]
+async fn an_old_object_is_not_taken_for_a_completion_whose_answer_was_lost() {
+    let (upload, parts) = parts();
+    for (written, ours) in [("12:00:00", true), ("12:00:07", true), ("11:59:59", false)] {
+        let head = Act::AnswerThenClose(format!(
+            "HTTP/1.1 200 OK\r\ncontent-length: 5\r\netag: \"w-1\"\r\nlast-modified: Mon, 23 Nov 2026 {written} GMT\r\n\r\n"
+        ));
+        let play = play([Act::Close, refusal("404 Not Found", "NoSuchUpload"), head]).await;
+        let outcome = play.store.complete_upload(&upload, &parts, &CompleteUpload::default()).await;
+        assert_eq!(outcome.is_ok(), ours, "{written}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_from_somebody_else_does_not_delete_an_object() {
+    let page = answer("404 Not Found", &["content-type: text/html"], "<html>No such site</html>");
+    let empty = Act::Answer(text("404 Not Found", &[], ""));
+    let play =
+        play([page, empty, refusal("404 Not Found", "NoSuchKey"), refusal("404 Not Found", "NoSuchBucket")])
+            .await;
+    let delete = async || {
+        play.store.delete(&bucket(), &key(), &Delete::default()).await.map_err(|error| error.kind().clone())
+    };
+    assert_eq!(delete().await, Err(ErrorKind::BadAnswer));
+    assert_eq!(delete().await, Err(ErrorKind::BadAnswer));
+    assert_eq!(delete().await, Ok(Deleted::default()));
+    assert_eq!(delete().await, Err(ErrorKind::NotFound(Missing::Bucket)));
 }
