@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use pintail_core::name::{BucketName, KeyPrefix, ObjectKey};
 
 use super::{ETag, ObjectStore};
-use crate::error::Result;
+use crate::error::{ErrorKind, Operation, Result, StoreError};
 
 /// How [`list`](crate::ObjectStore::list) goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +56,8 @@ pub struct ListedObject {
     pub storage_class: Option<Box<str>>,
 }
 
-/// Returns all pages of a listing, one after another. After an error the stream ends.
+/// Returns all pages of a listing, one after another. After an error the stream ends; a page that leads to itself is one
+/// ([`ErrorKind::BadAnswer`]).
 pub fn pages(
     store: Arc<dyn ObjectStore>,
     bucket: BucketName,
@@ -67,6 +68,10 @@ pub fn pages(
         async move {
             let Some(options) = options else { return Ok(None) };
             let page = store.list(&bucket, &options).await?;
+            if page.next.is_some() && page.next == options.continuation {
+                let error = StoreError::new(ErrorKind::BadAnswer, Operation::List).at(&bucket, None);
+                return Err(error.because("the next page begins where this one began"));
+            }
             let next = page.next.clone().map(|next| List { continuation: Some(next), ..options });
             Ok(Some((page, next)))
         }

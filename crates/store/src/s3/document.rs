@@ -114,10 +114,11 @@ pub(super) fn bucket_page(document: &[u8]) -> Result<BucketPage, Malformed> {
             "Buckets/Bucket/CreationDate" => created = time(text).ok(),
             "Buckets/Bucket/BucketRegion" => region = text.parse().ok(),
             "Buckets/Bucket" => {
-                let parsed: Result<BucketName, _> = name.parse();
+                // Taken whatever the name is: none of it belongs to the next bucket.
+                let (name, created, region) = (std::mem::take(&mut name), created.take(), region.take());
                 // Other services have names that S3 does not allow; they cannot be addressed here.
-                if let Ok(name) = parsed {
-                    page.buckets.push(Bucket { name, created: created.take(), region: region.take() });
+                if let Ok(name) = name.parse::<BucketName>() {
+                    page.buckets.push(Bucket { name, created, region });
                 }
             }
             "ContinuationToken" => page.next = filled(text),
@@ -406,6 +407,19 @@ mod tests {
         assert_eq!(page.buckets[0].region.as_ref().unwrap().as_str(), "eu-west-1");
         assert_eq!(page.buckets[1].created, None);
         assert_eq!(page.next.as_deref(), Some("t"));
+    }
+
+    #[test]
+    fn a_bucket_that_is_left_out_leaves_nothing_to_the_next() {
+        let page = bucket_page(
+            b"<ListAllMyBucketsResult><Buckets><Bucket><Name>one</Name></Bucket>\
+              <Bucket><Name>..</Name><CreationDate>2026-11-23T12:00:00.000Z</CreationDate>\
+              <BucketRegion>eu-west-1</BucketRegion></Bucket><Bucket></Bucket>\
+              <Bucket><Name>two</Name></Bucket></Buckets></ListAllMyBucketsResult>",
+        )
+        .unwrap();
+        assert_eq!(page.buckets.len(), 2);
+        assert_eq!((page.buckets[1].created, &page.buckets[1].region), (None, &None));
     }
 
     #[test]

@@ -39,7 +39,9 @@ impl ObjectStore for S3Store {
                 ("prefix", options.prefix.as_deref()),
             ]))
             .wants(Wanted::Document);
-        self.read_document(&call, document::bucket_page).await
+        let page = self.read_document(&call, document::bucket_page).await?;
+        goes_on(&call, page.next.is_some() && page.next == options.continuation)?;
+        Ok(page)
     }
 
     async fn create_bucket(&self, bucket: &BucketName) -> Result<()> {
@@ -99,7 +101,9 @@ impl ObjectStore for S3Store {
                 ("start-after", start_after),
             ]))
             .wants(Wanted::Document);
-        self.read_document(&call, document::list_page).await
+        let page = self.read_document(&call, document::list_page).await?;
+        goes_on(&call, page.next.is_some() && page.next == options.continuation)?;
+        Ok(page)
     }
 
     async fn head(&self, bucket: &BucketName, key: &ObjectKey, options: &Head) -> Result<ObjectInfo> {
@@ -352,7 +356,9 @@ impl ObjectStore for S3Store {
                 ("uploadId", Some(&upload.id)),
             ]))
             .wants(Wanted::Document);
-        self.read_document(&call, document::part_page).await
+        let page = self.read_document(&call, document::part_page).await?;
+        goes_on(&call, page.next.is_some_and(|next| options.after.is_some_and(|after| next <= after)))?;
+        Ok(page)
     }
 
     async fn list_uploads(&self, bucket: &BucketName, options: &ListUploads) -> Result<UploadPage> {
@@ -369,7 +375,9 @@ impl ObjectStore for S3Store {
                 ("uploads", Some("")),
             ]))
             .wants(Wanted::Document);
-        self.read_document(&call, |document| document::upload_page(document, bucket)).await
+        let page = self.read_document(&call, |document| document::upload_page(document, bucket)).await?;
+        goes_on(&call, page.next.is_some() && page.next == options.after)?;
+        Ok(page)
     }
 
     async fn complete_upload(
@@ -582,6 +590,14 @@ fn parse<T>(
     read: impl FnOnce(&[u8]) -> std::result::Result<T, Malformed>,
 ) -> Result<T> {
     read(reply.document()).map_err(|error| call.error(ErrorKind::BadAnswer).because(error))
+}
+
+/// Refuses a page whose next one begins where it began itself: the walk through the pages would have no end.
+fn goes_on(call: &Call<'_>, stands_still: bool) -> Result<()> {
+    if stands_still {
+        return Err(call.error(ErrorKind::BadAnswer).because("the next page begins where this one began"));
+    }
+    Ok(())
 }
 
 fn stored_by(reply: &Reply) -> Stored {

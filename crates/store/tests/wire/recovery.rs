@@ -1,7 +1,9 @@
 //! What a call does when it is refused, or when its answer is lost.
 
-use futures_util::FutureExt;
-use pintail_store::object_store::{Copy, CopySource, Delete, Deleted};
+use futures_util::{FutureExt, StreamExt};
+use pintail_store::object_store::{
+    Copy, CopySource, Delete, Deleted, ListParts, ListUploads, UploadMarker, pages,
+};
 use tokio::sync::Barrier;
 
 use super::*;
@@ -213,4 +215,43 @@ async fn a_page_from_somebody_else_does_not_delete_an_object() {
     assert_eq!(delete().await, Err(ErrorKind::BadAnswer));
     assert_eq!(delete().await, Ok(Deleted::default()));
     assert_eq!(delete().await, Err(ErrorKind::NotFound(Missing::Bucket)));
+}
+
+#[tokio::test]
+async fn pages_that_lead_to_themselves_are_no_answer() {
+    let page = |root: &str, next: &str| {
+        answer("200 OK", &[], &format!("<{root}><IsTruncated>true</IsTruncated>{next}</{root}>"))
+    };
+    let objects = || page("ListBucketResult", "<NextContinuationToken>t</NextContinuationToken>");
+    let play = play([
+        objects(),
+        objects(),
+        answer(
+            "200 OK",
+            &[],
+            "<ListAllMyBucketsResult><ContinuationToken>t</ContinuationToken></ListAllMyBucketsResult>",
+        ),
+        page("ListPartsResult", "<NextPartNumberMarker>7</NextPartNumberMarker>"),
+        page(
+            "ListMultipartUploadsResult",
+            "<NextKeyMarker>k</NextKeyMarker><NextUploadIdMarker>i</NextUploadIdMarker>",
+        ),
+    ])
+    .await;
+    let (store, bucket) = (Arc::new(play.store.clone()), bucket());
+    let mut pages = Box::pin(pages(store, bucket.clone(), List::default()));
+    assert!(pages.next().await.unwrap().is_ok());
+    assert_eq!(*pages.next().await.unwrap().unwrap_err().kind(), ErrorKind::BadAnswer);
+    assert!(pages.next().await.is_none());
+
+    let options = ListBuckets { continuation: Some("t".into()), ..ListBuckets::default() };
+    let error = play.store.list_buckets(&options).await.unwrap_err();
+    assert_eq!(*error.kind(), ErrorKind::BadAnswer);
+    let options = ListParts { after: PartNumber::new(7), max: None };
+    let error = play.store.list_parts(&parts().0, &options).await.unwrap_err();
+    assert_eq!(*error.kind(), ErrorKind::BadAnswer);
+    let after = Some(UploadMarker { key: "k".into(), id: Some("i".into()) });
+    let error =
+        play.store.list_uploads(&bucket, &ListUploads { after, ..ListUploads::default() }).await.unwrap_err();
+    assert_eq!(*error.kind(), ErrorKind::BadAnswer);
 }
