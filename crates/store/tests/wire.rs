@@ -509,7 +509,7 @@ async fn listings_ask_for_encoded_keys() {
 
 #[tokio::test]
 async fn an_address_lives_no_longer_than_its_credential() {
-    let play = play([]).await;
+    let play = play([ok()]).await;
     let store = &play.store;
     let sign = async |life: u64| {
         let options = Presign { response_content_type: Some("text/plain".into()), ..Presign::default() };
@@ -527,6 +527,7 @@ async fn an_address_lives_no_longer_than_its_credential() {
     assert_eq!(long.expires_at, end("2026-11-23T12:30:00Z"));
     assert!(long.expose().contains("X-Amz-Expires=1800"));
     assert!(!format!("{long:?}").contains("X-Amz"));
+    assert_eq!(play.server.seen().len(), 1);
 }
 
 #[tokio::test]

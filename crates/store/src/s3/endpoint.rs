@@ -3,6 +3,8 @@
 //! Pure: from an endpoint, a bucket and a region follows a [`Place`]. Host forms are those of the S3 User Guide
 //! ("Virtual hosting of buckets", "Amazon S3 endpoints and quotas", "AWS PrivateLink for Amazon S3").
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use http::HeaderValue;
 use pintail_core::name::{BucketName, Partition, Region};
 use url::{Host, Url};
@@ -161,6 +163,7 @@ impl Endpoint {
             authority,
             path,
             region: region.clone(),
+            confirmed: AtomicBool::new(false),
         }
     }
 }
@@ -179,6 +182,18 @@ pub(super) struct Place {
     pub(super) region: Region,
     /// Nobody on the way can change a body: TLS, or the connection does not leave this machine.
     pub(super) private: bool,
+    /// An answer from there has shown that the region is right.
+    confirmed: AtomicBool,
+}
+
+impl Place {
+    pub(super) fn is_confirmed(&self) -> bool {
+        self.confirmed.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn confirm(&self) {
+        self.confirmed.store(true, Ordering::Relaxed);
+    }
 }
 
 fn aws_name(region: &Region, dual_stack: bool, fips: bool) -> String {

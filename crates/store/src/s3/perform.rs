@@ -319,6 +319,7 @@ impl S3Store {
             }
         };
         if response.status().is_success() {
+            place.confirm();
             self.learned.first_date(|| self.observe(response.headers()));
             let reply = self.read(call, response, sent).await?;
             if plan.is_some_and(|plan| plan.framed) && !self.learned.trailers_proven() {

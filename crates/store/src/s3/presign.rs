@@ -1,17 +1,23 @@
 //! Addresses that carry their signature: whoever has one can send that one request.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, Method};
 use jiff::{SignedDuration, Timestamp};
 use pintail_core::name::{BucketName, ObjectKey};
+use pintail_core::retry::Schedule;
 use pintail_core::sign::{PRESIGN_MAX, Scope, Target};
+use tokio::time::timeout;
 
 use super::call::Call;
-use super::{S3Store, header};
+use super::{S3Options, S3Store, header};
 use crate::error::{ErrorKind, Operation, Result};
-use crate::object_store::Traits;
+use crate::object_store::{ObjectStore, Traits};
+
+/// How long it may take to find out where a bucket is: somebody waits for the address.
+const LOCATE_TIME_MAX: Duration = Duration::from_secs(20);
 
 /// What the address lets its holder do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +73,8 @@ impl S3Store {
     /// Presigns an address for one object, good for `life` (at most seven days) and never longer than the credential.
     ///
     /// Only signs: whether the object is there or the signer may do this shows when the address is used. An anonymous
-    /// store gives the plain address.
+    /// store gives the plain address. An address is good in one region only, so the store asks once where a bucket is
+    /// that it has not talked to; where it gets no word, the endpoint's region has to do.
     ///
     /// # Errors
     /// [`ErrorKind::CredentialUnavailable`], or [`ErrorKind::InvalidArgument`] for traits that no header can carry.
@@ -101,6 +108,7 @@ impl S3Store {
                 true => Ok(()),
                 false => header::insert_traits(headers, &options.traits),
             })?;
+        self.locate(bucket).await;
         let credential = self.credentials.credential().await.map_err(|error| {
             call.error(ErrorKind::CredentialUnavailable { retry: error.retry }).because(error)
         })?;
@@ -137,5 +145,27 @@ impl S3Store {
             presigned.url.push_str(&query);
         }
         Ok(presigned)
+    }
+
+    /// Finds out where a bucket is, unless an answer has shown it already.
+    async fn locate(&self, bucket: &BucketName) {
+        if self.place(Some(bucket)).is_confirmed() {
+            return;
+        }
+        // Not worth a second attempt: without an answer the address is most likely right all the same.
+        let schedule = Schedule { attempts_max: 1, ..self.options.schedule };
+        let once = Self {
+            options: Arc::new(S3Options { schedule, ..S3Options::clone(&self.options) }),
+            ..self.clone()
+        };
+        match timeout(LOCATE_TIME_MAX, once.head_bucket(bucket)).await {
+            Ok(Ok(_)) => {}
+            // Who may not look at the bucket is told where it is all the same.
+            Ok(Err(error)) if error.status().is_some_and(|status| status.is_client_error()) => {
+                self.place(Some(bucket)).confirm();
+            }
+            Ok(Err(error)) => tracing::debug!(kind = %error.kind(), "the region of the bucket is not known"),
+            Err(late) => tracing::debug!(%late, "the region of the bucket is not known"),
+        }
     }
 }

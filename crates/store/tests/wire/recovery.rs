@@ -255,3 +255,36 @@ async fn pages_that_lead_to_themselves_are_no_answer() {
         play.store.list_uploads(&bucket, &ListUploads { after, ..ListUploads::default() }).await.unwrap_err();
     assert_eq!(*error.kind(), ErrorKind::BadAnswer);
 }
+
+#[tokio::test]
+async fn an_address_is_signed_for_the_region_of_its_bucket() {
+    let sign = async |play: &Play| {
+        let life = Duration::from_secs(600);
+        let options = Presign::default();
+        let signed =
+            play.store.presign(PresignedMethod::Get, &bucket(), &key(), life, &options).await.unwrap();
+        let scope =
+            signed.expose().split("X-Amz-Credential=").nth(1).unwrap().split('&').next().unwrap().to_owned();
+        scope.split("%2F").nth(2).unwrap().to_owned()
+    };
+    let moved = || Act::Answer(text("301 Moved", &["x-amz-bucket-region: eu-west-1"], ""));
+    let found = play([moved(), answer("200 OK", &[], "")]).await;
+    assert_eq!(sign(&found).await, "eu-west-1");
+    assert_eq!(sign(&found).await, "eu-west-1");
+    assert_eq!(found.server.seen().len(), 2);
+
+    // A refusal and a broken line are no reason to sign nothing.
+    let denied = Act::Answer(text("403 Forbidden", &[], ""));
+    let refused = play([moved(), denied, refusal("403 Forbidden", "AccessDenied")]).await;
+    assert_eq!(sign(&refused).await, "eu-west-1");
+    assert_eq!(sign(&refused).await, "eu-west-1");
+    let broken = play([Act::Close]).await;
+    assert_eq!(sign(&broken).await, "us-east-1");
+    assert_eq!(broken.server.seen().len(), 1);
+
+    // What was asked before is not asked again.
+    let known = play([ok()]).await;
+    put(&known, Payload::from_bytes("x")).await.unwrap();
+    assert_eq!(sign(&known).await, "us-east-1");
+    assert_eq!(known.server.seen().len(), 1);
+}
