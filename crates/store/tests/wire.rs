@@ -18,7 +18,8 @@ use pintail_core::credential::{Credential, CredentialError, CredentialSource};
 use pintail_core::name::{BucketName, ObjectKey};
 use pintail_core::retry::Schedule;
 use pintail_core::seam::{
-    BoxFuture, Clock, CorrectedClock, HttpClient, HttpErrorKind, HttpRequest, ManualClock, SeededRandom,
+    BoxFuture, Clock, CorrectedClock, HttpClient, HttpError, HttpErrorKind, HttpRequest, ManualClock,
+    SeededRandom,
 };
 use pintail_core::secret::Secret;
 use pintail_store::object_store::{
@@ -572,18 +573,34 @@ async fn plain_requests_go_through_a_forwarding_proxy_in_absolute_form() {
 }
 
 #[tokio::test]
-async fn a_tunnel_that_is_refused_is_the_proxys_fault() {
-    let server = Scripted::start([answer("407 Proxy Authentication Required", &[], "")]).await;
-    let proxy = format!("127.0.0.1:{}", server.port);
+async fn a_tunnel_that_is_refused_is_the_proxys_fault_and_one_that_is_not_there_may_come_back() {
+    for (act, kind) in [
+        (answer("407 Proxy Authentication Required", &[], ""), HttpErrorKind::Proxy),
+        (answer("403 Forbidden", &[], ""), HttpErrorKind::Proxy),
+        (answer("502 Bad Gateway", &[], ""), HttpErrorKind::Connect),
+        (answer("503 Service Unavailable", &[], ""), HttpErrorKind::Connect),
+        (answer("504 Gateway Timeout", &[], ""), HttpErrorKind::Connect),
+        (Act::Close, HttpErrorKind::Connect),
+    ] {
+        let server = Scripted::start([act]).await;
+        let error = through_tunnel(server.port).await;
+        assert_eq!(error.kind, kind, "{error:?}");
+        assert_eq!(server.seen()[0].line, "CONNECT issuer.example:443 HTTP/1.1");
+    }
+    let closed = Scripted::start([]).await.port;
+    let error = through_tunnel(closed).await;
+    assert_eq!(error.kind, HttpErrorKind::Connect);
+    assert_eq!(error.source.unwrap().to_string(), format!("the proxy 127.0.0.1:{closed} was not reached"));
+}
+
+async fn through_tunnel(port: u16) -> HttpError {
     let options = TransportOptions {
-        proxy: ProxyConfig::parse(None, Some(&proxy), None).unwrap(),
+        proxy: ProxyConfig::parse(None, Some(&format!("127.0.0.1:{port}")), None).unwrap(),
         ..TransportOptions::default()
     };
     let transport = Transport::new(options).unwrap();
     let request = HttpRequest::get("https://issuer.example/keys".parse().unwrap());
-    let error = HttpClient::send(&transport, request).await.unwrap_err();
-    assert_eq!(error.kind, HttpErrorKind::Proxy);
-    assert_eq!(server.seen()[0].line, "CONNECT issuer.example:443 HTTP/1.1");
+    HttpClient::send(&transport, request).await.unwrap_err()
 }
 
 #[tokio::test]

@@ -86,11 +86,9 @@ async fn reach(settings: &Settings, origin: &Origin) -> Result<TcpStream, HttpEr
     let Some(proxy) = settings.proxy.of(origin) else {
         return race(settings, origin, &origin.host, origin.port).await;
     };
-    let stream = race(settings, origin, proxy.host(), proxy.port()).await.map_err(|error| HttpError {
-        kind: HttpErrorKind::Proxy,
-        host: error.host,
-        source: error.source,
-    })?;
+    let stream = race(settings, origin, proxy.host(), proxy.port())
+        .await
+        .map_err(|error| origin.error(HttpErrorKind::Connect, proxy.unreached(error.source)))?;
     if origin.https { proxy.tunnel(stream, origin).await } else { Ok(stream) }
 }
 

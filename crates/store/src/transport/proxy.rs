@@ -4,7 +4,9 @@
 //! caller's business. Requests to `https` hosts go through a tunnel (`CONNECT`), so the proxy sees names only;
 //! requests to `http` hosts are forwarded (absolute form).
 
+use std::error::Error;
 use std::fmt;
+use std::io;
 use std::net::IpAddr;
 
 use base64::Engine;
@@ -145,7 +147,10 @@ impl Proxy {
         mut stream: TcpStream,
         origin: &Origin,
     ) -> Result<TcpStream, HttpError> {
-        let fail = |why: Box<dyn std::error::Error + Send + Sync>| origin.error(HttpErrorKind::Proxy, why);
+        // A proxy that is busy or gone for a moment is like a server that is; what it has decided stays decided.
+        let lost =
+            |error: io::Error| origin.error(HttpErrorKind::Connect, self.unreached(Some(error.into())));
+        let decided = |why: String| origin.error(HttpErrorKind::Proxy, why);
         let target = format!("{}:{}", origin.host, origin.port);
         let mut head = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n").into_bytes();
         let mut headers = HeaderMap::new();
@@ -154,26 +159,43 @@ impl Proxy {
             write_header(&mut head, name, value);
         }
         head.extend_from_slice(b"\r\n");
-        stream.write_all(&head).await.map_err(|error| fail(error.into()))?;
+        stream.write_all(&head).await.map_err(lost)?;
 
         // Byte by byte would be a system call each; anything after the head would be the server speaking first,
         // which TLS servers do not.
         let mut answer = Vec::with_capacity(256);
         while !answer.windows(4).any(|end| end == b"\r\n\r\n") {
             if answer.len() >= TUNNEL_ANSWER_BYTES_MAX {
-                return Err(fail("the proxy's answer has no end".into()));
+                return Err(decided("the proxy's answer has no end".into()));
             }
-            if stream.read_buf(&mut answer).await.map_err(|error| fail(error.into()))? == 0 {
-                return Err(fail("the proxy closed the connection".into()));
+            if stream.read_buf(&mut answer).await.map_err(lost)? == 0 {
+                return Err(lost(io::ErrorKind::UnexpectedEof.into()));
             }
         }
         match status_of(&answer) {
             Some(200..=299) => Ok(stream),
-            Some(407) => Err(fail("the proxy wants a user name and password".into())),
-            Some(status) => Err(fail(format!("the proxy answered with status {status}").into())),
-            None => Err(fail("the proxy does not speak HTTP".into())),
+            Some(407) => Err(decided("the proxy wants a user name and password".into())),
+            Some(status @ (500 | 502..=504)) => {
+                Err(origin.error(HttpErrorKind::Connect, format!("the proxy answered with status {status}")))
+            }
+            Some(status) => Err(decided(format!("the proxy answered with status {status}"))),
+            None => Err(decided("the proxy does not speak HTTP".into())),
         }
     }
+
+    /// Makes the cause of a failure on the way to the proxy, so that nobody looks for it at the origin.
+    pub(super) fn unreached(&self, source: Option<Box<dyn Error + Send + Sync>>) -> Unreached {
+        Unreached { host: self.host.clone(), port: self.port, source }
+    }
+}
+
+/// The connection to the proxy could not be made, or broke before the tunnel stood.
+#[derive(Debug, thiserror::Error)]
+#[error("the proxy {host}:{port} was not reached")]
+pub(super) struct Unreached {
+    host: String,
+    port: u16,
+    source: Option<Box<dyn Error + Send + Sync>>,
 }
 
 fn write_header(head: &mut Vec<u8>, name: &HeaderName, value: &HeaderValue) {
