@@ -74,6 +74,29 @@ async fn every_call_can_be_broken_in_every_way() {
 }
 
 #[tokio::test]
+async fn a_changed_byte_is_noticed_where_there_is_a_checksum_and_nowhere_else() {
+    let (bucket, key) = ("bucket".parse().unwrap(), "key".parse().unwrap());
+    let inner = memory();
+    inner.create_bucket(&bucket).await.unwrap();
+    inner.put(&bucket, &key, Payload::from_bytes("0123456789"), &Put::default()).await.unwrap();
+    let slice = Some(ByteRange::Slice { offset: 0, length_bytes: 6 });
+    for (at, options, expected) in [
+        (4, Get::default(), Err(ErrorKind::ChecksumMismatch)),
+        // No such byte: nothing is changed.
+        (10, Get::default(), Ok("0123456789")),
+        (4, Get { unchecked: true, ..Get::default() }, Ok("0123556789")),
+        (4, Get { range: slice, ..Get::default() }, Ok("012355")),
+    ] {
+        let fault = Fault { operation: Some(Operation::Get), nth: 1, kind: FaultKind::FlipByte(at) };
+        let faults = Faults::new(Arc::clone(&inner), [fault]);
+        let read = faults.get(&bucket, &key, &options).await.unwrap().body.collect(100).await;
+        let read = read.map_err(|error| error.kind().clone());
+        assert_eq!(read, expected.map(bytes::Bytes::from), "{at} {options:?}");
+        faults.get(&bucket, &key, &Get::default()).await.unwrap().body.collect(100).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn calls_are_counted_through_all_operations() {
     let whole = Faults::new(memory(), []);
     everything(&whole).await.unwrap();

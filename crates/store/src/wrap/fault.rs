@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
+use pintail_core::checksum::Hasher;
 use pintail_core::seam::HttpErrorKind;
 
-use super::{Around, Passing};
+use super::{Around, Passing, Promised};
 use crate::error::{ErrorKind, Operation, Result, StoreError};
 use crate::object_store::ObjectStore;
 use crate::payload::ObjectBody;
@@ -27,8 +28,8 @@ pub enum FaultKind {
     Slow(Duration),
     /// The bytes of a read end after this many with a broken connection; another call fails so before it begins.
     CutBody(u64),
-    /// The byte of a read at this offset is changed on the way, which the store notices at the end; another call is
-    /// refused for its checksum.
+    /// The byte of a read at this offset is changed on the way. A read that has a checksum fails with the piece that
+    /// completes it; a slice or an unchecked read hands the wrong byte out. Another call is refused for its checksum.
     FlipByte(u64),
 }
 
@@ -146,8 +147,14 @@ impl Around for Faults {
         Ok((call.await?, guard))
     }
 
-    fn around_body(&self, guard: Self::Guard, mut body: ObjectBody) -> ObjectBody {
+    fn around_body(
+        &self,
+        guard: Self::Guard,
+        promised: Option<Promised>,
+        mut body: ObjectBody,
+    ) -> ObjectBody {
         let Some((fault, error)) = guard else { return body };
+        let mut check = promised.map(|promised| (Hasher::new(promised.checksum.algorithm()), promised));
         let mut error = Some(error);
         let mut offset = 0;
         ObjectBody::new(futures_util::stream::poll_fn(move |cx| {
@@ -164,11 +171,25 @@ impl Around for Faults {
                             let kept = piece.len().min((after - start) as usize);
                             Poll::Ready(Some(Ok(piece.slice(..kept))))
                         }
-                        BodyFault::Flip(at) => Poll::Ready(Some(Ok(flipped(piece, at.checked_sub(start))))),
+                        BodyFault::Flip(at) => {
+                            let piece = flipped(piece, at.checked_sub(start));
+                            let Some((hasher, promised)) = &mut check else {
+                                return Poll::Ready(Some(Ok(piece)));
+                            };
+                            hasher.update(&piece);
+                            if offset == promised.length_bytes && hasher.clone().finish() != promised.checksum
+                            {
+                                return Poll::Ready(error.take().map(Err));
+                            }
+                            Poll::Ready(Some(Ok(piece)))
+                        }
                     }
                 }
-                // A cut past the end and a flip both come out at the end.
-                Poll::Ready(None) => Poll::Ready(error.take().map(Err)),
+                // A cut past the end comes out at the end.
+                Poll::Ready(None) => match fault {
+                    BodyFault::Cut(_) => Poll::Ready(error.take().map(Err)),
+                    BodyFault::Flip(_) => Poll::Ready(None),
+                },
                 other => other,
             }
         }))

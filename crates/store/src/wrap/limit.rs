@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::StreamExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{Around, Passing};
+use super::{Around, Passing, Promised};
 use crate::error::Result;
 use crate::object_store::ObjectStore;
 use crate::payload::ObjectBody;
@@ -42,7 +42,7 @@ impl Around for Limit {
         Ok((call.await?, permit))
     }
 
-    fn around_body(&self, permit: Self::Guard, body: ObjectBody) -> ObjectBody {
+    fn around_body(&self, permit: Self::Guard, _: Option<Promised>, body: ObjectBody) -> ObjectBody {
         let mut held = Some((body, permit));
         ObjectBody::new(futures_util::stream::poll_fn(move |cx| {
             let Some((body, _)) = &mut held else { return std::task::Poll::Ready(None) };

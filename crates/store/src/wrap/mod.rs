@@ -10,6 +10,7 @@ mod trace;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use pintail_core::checksum::Checksum;
 use pintail_core::name::{BucketName, ObjectKey};
 
 pub use fault::{Fault, FaultKind, Faults};
@@ -71,8 +72,24 @@ trait Around: Send + Sync + std::fmt::Debug {
         call: impl Future<Output = Result<T>> + Send,
     ) -> impl Future<Output = Result<(T, Self::Guard)>> + Send;
 
-    /// Puts the wrapper around the bytes of a read.
-    fn around_body(&self, guard: Self::Guard, body: ObjectBody) -> ObjectBody;
+    /// Puts the wrapper around the bytes of a read. `promised` is what they are checked against.
+    fn around_body(&self, guard: Self::Guard, promised: Option<Promised>, body: ObjectBody) -> ObjectBody;
+}
+
+/// The checksum of a read, where a store has one to hold its bytes against.
+#[derive(Clone, Copy, Debug)]
+struct Promised {
+    checksum: Checksum,
+    length_bytes: u64,
+}
+
+impl Promised {
+    /// A slice has no checksum of its own, and one that is composed of parts says nothing of the bytes.
+    fn of(got: &Got, options: &Get) -> Option<Self> {
+        let whole = got.range == (0, got.info.size_bytes) && !options.unchecked;
+        let checksum = got.info.checksum.filter(|checksum| whole && checksum.parts().is_none())?;
+        Some(Self { checksum, length_bytes: got.range.1 })
+    }
 }
 
 /// Makes one call with the wrapper around it.
@@ -111,7 +128,8 @@ impl<W: Around> ObjectStore for W {
     async fn get(&self, bucket: &BucketName, key: &ObjectKey, options: &Get) -> Result<Got> {
         let passing = Passing::object(Operation::Get, bucket, key);
         let (got, guard) = self.around(passing, self.inner().get(bucket, key, options)).await?;
-        Ok(Got { body: self.around_body(guard, got.body), ..got })
+        let promised = Promised::of(&got, options);
+        Ok(Got { body: self.around_body(guard, promised, got.body), ..got })
     }
 
     async fn put(

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use futures_util::StreamExt;
 use tokio::time::Instant;
 
-use super::{Around, Passing};
+use super::{Around, Passing, Promised};
 use crate::error::{Operation, Result};
 use crate::object_store::ObjectStore;
 use crate::payload::ObjectBody;
@@ -116,7 +116,7 @@ impl Around for Trace {
         outcome.map(|answer| (answer, ()))
     }
 
-    fn around_body(&self, (): (), body: ObjectBody) -> ObjectBody {
+    fn around_body(&self, (): (), _: Option<Promised>, body: ObjectBody) -> ObjectBody {
         let counters = Arc::clone(&self.counters);
         ObjectBody::new(body.inspect(move |piece| {
             if let Ok(piece) = piece {
