@@ -151,7 +151,6 @@ struct Learned {
     buckets: RwLock<HashMap<BucketName, Arc<Place>>>,
     rung: AtomicU8,
     trailers_proven: AtomicBool,
-    date_seen: AtomicBool,
     /// How far the service's time is ahead of the clock.
     time_ahead_ms: AtomicI64,
 }
@@ -164,7 +163,6 @@ impl Learned {
             buckets: RwLock::default(),
             rung: AtomicU8::new(Rung::TOP.value()),
             trailers_proven: AtomicBool::new(endpoint.is_aws()),
-            date_seen: AtomicBool::new(false),
             time_ahead_ms: AtomicI64::new(0),
             endpoint,
         }
@@ -224,12 +222,5 @@ impl Learned {
     fn set_time_ahead(&self, ahead: SignedDuration) {
         let ahead = if ahead.abs() < TIME_NOISE { SignedDuration::ZERO } else { ahead };
         self.time_ahead_ms.store(i64::try_from(ahead.as_millis()).unwrap_or(0), Ordering::Relaxed);
-    }
-
-    /// Looks at the date of the first success; later ones are not worth their reading, refusals always are.
-    fn first_date(&self, look: impl FnOnce()) {
-        if !self.date_seen.load(Ordering::Relaxed) && !self.date_seen.swap(true, Ordering::Relaxed) {
-            look();
-        }
     }
 }

@@ -320,7 +320,7 @@ impl S3Store {
         };
         if response.status().is_success() {
             place.confirm();
-            self.learned.first_date(|| self.observe(response.headers()));
+            self.observe(response.headers());
             let reply = self.read(call, response, sent).await?;
             if plan.is_some_and(|plan| plan.framed) && !self.learned.trailers_proven() {
                 self.prove_framing(call, &reply, plan).await?;
@@ -553,7 +553,8 @@ impl S3Store {
         Ok(form)
     }
 
-    /// Takes in the time that an answer states. An answer out of a cache (it has an age) states the time of long ago.
+    /// Takes in the time that an answer states. Every answer counts, since the clock may be corrected by others meanwhile:
+    /// what was learned before that would correct it twice. An answer out of a cache (it has an age) states the time of long ago.
     fn observe(&self, headers: &HeaderMap) {
         if headers.contains_key(AGE) {
             return;

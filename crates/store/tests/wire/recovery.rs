@@ -288,3 +288,15 @@ async fn an_address_is_signed_for_the_region_of_its_bucket() {
     assert_eq!(sign(&known).await, "us-east-1");
     assert_eq!(known.server.seen().len(), 1);
 }
+
+#[tokio::test]
+async fn a_clock_that_others_correct_is_not_corrected_twice() {
+    let date = "date: Mon, 23 Nov 2026 12:20:00 GMT";
+    let dated = || answer("200 OK", &["etag: \"tag\"", date], "");
+    let play = play([dated(), dated(), dated()]).await;
+    put(&play, Payload::from_bytes("x")).await.unwrap();
+    play.clock.observe("2026-11-23T12:20:00Z".parse().unwrap());
+    put(&play, Payload::from_bytes("x")).await.unwrap();
+    put(&play, Payload::from_bytes("x")).await.unwrap();
+    assert_eq!(play.server.seen()[2].header("x-amz-date"), Some("20261123T122000Z"));
+}
