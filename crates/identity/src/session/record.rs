@@ -11,6 +11,7 @@ use pintail_core::credential::Credential;
 use pintail_core::secret::Secret;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::config::hash_of;
 use crate::keychain::{EntryName, Keychain, KeychainError, SecretBytes};
 use crate::sts::{AssumedRole, LearnedDuration, TokenFacts};
 
@@ -48,6 +49,19 @@ pub struct SignInRecord {
     pub signed_in_at: Timestamp,
 }
 
+/// Stands for one sign-in of one person. It tells nothing about the person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignInMark(String);
+
+impl SignInRecord {
+    /// Returns what credentials bought with this sign-in are known by: the same after every renewal, another one after
+    /// every new sign-in.
+    pub fn mark(&self) -> SignInMark {
+        let signed_in_at = self.signed_in_at.to_string();
+        SignInMark(hash_of(&[&self.facts.issuer, &self.facts.subject, &signed_in_at]))
+    }
+}
+
 /// A credential bought with a sign-in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CredentialRecord {
@@ -55,6 +69,8 @@ pub struct CredentialRecord {
     pub version: u32,
     /// One more with every write.
     pub generation: u64,
+    /// The sign-in it was bought with: it must not be handed out under any other.
+    pub sign_in: SignInMark,
     /// The credential.
     pub credential: Credential,
     /// When it was issued.
@@ -114,6 +130,7 @@ struct SignInText {
 struct CredentialText {
     version: u32,
     generation: u64,
+    sign_in: String,
     access_key_id: String,
     secret_access_key: Stored,
     session_token: Option<Stored>,
@@ -193,6 +210,7 @@ impl Record for CredentialRecord {
         Some(Self {
             version: text.version,
             generation: text.generation,
+            sign_in: SignInMark(text.sign_in),
             credential: Credential {
                 access_key_id: text.access_key_id,
                 secret_access_key: text.secret_access_key.0,
@@ -211,6 +229,7 @@ impl Record for CredentialRecord {
         written(&CredentialText {
             version: VERSION,
             generation,
+            sign_in: self.sign_in.0.clone(),
             access_key_id: self.credential.access_key_id.clone(),
             secret_access_key: Stored(self.credential.secret_access_key.clone()),
             session_token: self.credential.session_token.clone().map(Stored),
@@ -297,6 +316,7 @@ mod tests {
         CredentialRecord {
             version: VERSION,
             generation: 1,
+            sign_in: sign_in().mark(),
             credential: Credential {
                 access_key_id: "ASIA".into(),
                 secret_access_key: Secret::new("secret"),
@@ -336,9 +356,23 @@ mod tests {
             "subject":"s","id_token_expires_at":"2026-11-23T13:00:00Z","person":null,"refresh_token":"r","signed_in_at":"2026-11-23T12:00:00Z"}"#;
         let record = SignInRecord::parse(text.as_bytes()).unwrap();
         assert_eq!((record.generation, record.refresh_token), (7, Some(Secret::new("r"))));
-        let text = r#"{"version":1,"generation":7,"access_key_id":"A","secret_access_key":"S","issued_at":"2026-11-23T12:00:00Z"}"#;
+        let text = r#"{"version":1,"generation":7,"sign_in":"0a","access_key_id":"A","secret_access_key":"S","issued_at":"2026-11-23T12:00:00Z"}"#;
         let record = CredentialRecord::parse(text.as_bytes()).unwrap();
         assert_eq!(record.credential.expires_at, None);
+    }
+
+    #[test]
+    fn a_mark_outlives_renewals_and_no_other_sign_in_has_it() {
+        let mark = sign_in().mark();
+        let mut renewed = SignInRecord { generation: 9, refresh_token: None, person: None, ..sign_in() };
+        renewed.facts.expires_at = "2026-11-23T19:00:00Z".parse().unwrap();
+        assert_eq!(renewed.mark(), mark);
+        let mut other = sign_in();
+        other.facts.subject = "another".into();
+        assert_ne!(other.mark(), mark);
+        let later = SignInRecord { signed_in_at: "2026-11-23T12:00:01Z".parse().unwrap(), ..sign_in() };
+        assert_ne!(later.mark(), mark);
+        assert!(!format!("{mark:?}").contains("subject"));
     }
 
     #[tokio::test]

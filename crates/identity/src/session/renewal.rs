@@ -10,7 +10,7 @@ use pintail_core::secret::Secret;
 use super::config::SERVICE;
 use super::error::SessionError;
 use super::lock::{Lease, LockFolder};
-use super::record::{CredentialRecord, RecordError, SignInRecord, StoreError, VERSION};
+use super::record::{CredentialRecord, RecordError, SignInMark, SignInRecord, StoreError, VERSION};
 use super::source::{Current, Inner};
 use super::status::SignedOut;
 use super::token_source::{FreshTokens, TokenSourceError};
@@ -33,7 +33,8 @@ impl Inner {
     /// Gives a credential that is fresh: the keychain's if another process renewed it, else a new one.
     pub(super) async fn renew(&self) -> Result<Arc<Current>, SessionError> {
         // The common start of a process: a fresh credential is waiting, and no lock is needed to take it.
-        let (stored, current) = self.stored_credential().await?;
+        let Some(sign_in) = self.sign_in_record().await? else { return Err(self.nobody()) };
+        let (stored, current) = self.stored_credential(&sign_in.mark()).await?;
         if let Some(current) = current {
             return Ok(current);
         }
@@ -64,9 +65,16 @@ impl Inner {
         LockFolder::new(self.context.lock_folder.join(name), self.options.lock)
     }
 
-    /// Reads the stored credential, and judges whether it serves.
+    /// Forgets the sign-in that is not stored any more.
+    fn nobody(&self) -> SessionError {
+        self.set_held(None);
+        SessionError::NotSignedIn
+    }
+
+    /// Reads the stored credential of this sign-in, and judges whether it serves.
     async fn stored_credential(
         &self,
+        sign_in: &SignInMark,
     ) -> Result<(Option<CredentialRecord>, Option<Arc<Current>>), SessionError> {
         let record = match self.records.read::<CredentialRecord>(&self.role.entry(&self.identity)).await {
             Ok(record) => record,
@@ -81,6 +89,8 @@ impl Inner {
             }
             Err(StoreError::Keychain(error)) => return Err(SessionError::Keychain(error)),
         };
+        // Whatever else was removed or not: what another sign-in bought is another person's, or none of this one's business.
+        let record = record.filter(|record| record.sign_in == *sign_in);
         let serves = record.as_ref().filter(|record| self.judge(record) == Some(Freshness::Fresh));
         let current = serves.map(|record| self.adopt(record));
         Ok((record, current))
@@ -98,24 +108,23 @@ impl Inner {
             credential: Arc::new(record.credential.clone()),
             issued_at: record.issued_at,
             assumed_role: record.assumed_role.clone(),
+            sign_in: record.sign_in.clone(),
         });
         self.set_current(Some(Arc::clone(&current)));
         current
     }
 
     async fn renew_locked(&self, lease: &Lease) -> Result<Arc<Current>, SessionError> {
-        let (old, current) = self.stored_credential().await?;
+        let Some(sign_in) = self.sign_in_record().await? else { return Err(self.nobody()) };
+        let (old, current) = self.stored_credential(&sign_in.mark()).await?;
         if let Some(current) = current {
             return Ok(current);
         }
-        let Some(sign_in) = self.sign_in_record().await? else {
-            self.set_held(None);
-            return Err(SessionError::NotSignedIn);
-        };
-        let exchanged = self.exchange_or_refresh(lease, sign_in, old.as_ref()).await?;
+        let (bought_with, exchanged) = self.exchange_or_refresh(lease, sign_in, old.as_ref()).await?;
         let record = CredentialRecord {
             version: VERSION,
             generation: old.as_ref().map_or(0, |old| old.generation),
+            sign_in: bought_with,
             credential: exchanged.credential,
             issued_at: exchanged.issued_at,
             assumed_role: exchanged.assumed_role,
@@ -135,24 +144,25 @@ impl Inner {
         lease: &Lease,
         sign_in: SignInRecord,
         old: Option<&CredentialRecord>,
-    ) -> Result<Exchanged, SessionError> {
+    ) -> Result<(SignInMark, Exchanged), SessionError> {
         let now = self.context.clock.now();
         let at_hand = self.held().filter(|held| {
             held.record.facts.expires_at.duration_since(now) > ID_TOKEN_RESERVE
                 // Somebody else may have signed in meanwhile.
-                && held.record.facts.subject == sign_in.facts.subject
-                && held.record.signed_in_at == sign_in.signed_in_at
+                && held.record.mark() == sign_in.mark()
         });
         if let Some(held) = at_hand {
             match self.exchange(&held, old).await {
                 Err(error) if error.retry() == Retry::AfterRenewal => {
                     tracing::debug!("STS finds the ID token too old; getting a new one");
                 }
-                result => return result.map_err(SessionError::of_exchange),
+                Ok(exchanged) => return Ok((held.record.mark(), exchanged)),
+                Err(error) => return Err(SessionError::of_exchange(error)),
             }
         }
         let held = self.refresh(lease, sign_in).await?;
-        self.exchange(&held, old).await.map_err(SessionError::of_exchange)
+        let exchanged = self.exchange(&held, old).await.map_err(SessionError::of_exchange)?;
+        Ok((held.record.mark(), exchanged))
     }
 
     /// Gets a new ID token, and stores the new refresh token before anything is done with it.
@@ -257,6 +267,9 @@ impl Inner {
     /// Begins a sign-in: stores it, and removes the credentials of the one before, who may have been another person.
     pub(super) async fn sign_in(&self, tokens: FreshTokens, now: Timestamp) -> Result<(), SessionError> {
         let lease = self.lock().acquire(&*self.context.random).await.map_err(SessionError::Lock)?;
+        // However this ends, what the one before had is not handed out any more.
+        self.set_current(None);
+        self.set_held(None);
         let record = SignInRecord {
             version: VERSION,
             generation: 0,
@@ -266,14 +279,14 @@ impl Inner {
             signed_in_at: now,
         };
         let name = self.identity.sign_in_entry();
+        // First: a sign-in that is cut short here leaves the old one without credentials, not the new one with old ones.
+        if let Err(error) = self.remove_credentials().await {
+            // They are known by the sign-in that bought them, and are left aside.
+            tracing::warn!(%error, "credentials of the sign-in before could not be removed");
+        }
         let stored = self.records.write(&name, &record).await.map_err(session_error);
-        let stored = match stored {
-            Ok(()) => self.remove_credentials().await.map(|_| ()),
-            Err(error) => Err(error),
-        };
         lease.release().await;
         stored?;
-        self.set_current(None);
         self.set_held(Some(HeldToken { token: tokens.id_token, record }));
         Ok(())
     }
@@ -314,7 +327,7 @@ impl Inner {
         &self,
     ) -> Result<Option<(SignInRecord, Option<CredentialRecord>)>, SessionError> {
         let Some(sign_in) = self.sign_in_record().await? else { return Ok(None) };
-        let (credential, _) = self.stored_credential().await?;
+        let (credential, _) = self.stored_credential(&sign_in.mark()).await?;
         Ok(Some((sign_in, credential)))
     }
 

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::config::{RoleConfig, SessionContext, SessionOptions, SignInIdentity};
 use super::error::{SessionError, credential_error};
-use super::record::RecordStore;
+use super::record::{RecordStore, SignInMark};
 use super::renewal::HeldToken;
 use super::status::{RenewalMeans, SessionStatus, SignedOut};
 use super::token_source::FreshTokens;
@@ -49,6 +49,8 @@ pub(super) struct Current {
     pub(super) credential: Arc<Credential>,
     pub(super) issued_at: Timestamp,
     pub(super) assumed_role: Option<AssumedRole>,
+    /// The sign-in it was bought with.
+    pub(super) sign_in: SignInMark,
 }
 
 type FlightResult = Result<Arc<Current>, Arc<SessionError>>;
@@ -87,7 +89,8 @@ impl Session {
         })))
     }
 
-    /// Begins a sign-in with tokens just received: stores it and removes what the one before had bought.
+    /// Begins a sign-in with tokens just received: stores it and removes what the one before had bought. What cannot be
+    /// removed is handed out to nobody.
     ///
     /// # Errors
     /// When it could not be stored: the sign-in would not outlive this process.
@@ -116,7 +119,7 @@ impl Session {
     /// When the keychain cannot be read.
     pub async fn status(&self) -> Result<Option<SessionStatus>, SessionError> {
         let Some((sign_in, stored)) = self.0.stored().await? else { return Ok(None) };
-        let current = self.0.current();
+        let current = self.0.current().filter(|current| current.sign_in == sign_in.mark());
         let (arn, issued_at, expires_at) = match (&current, &stored) {
             (Some(current), _) => (
                 current.assumed_role.as_ref().map(|role| role.arn.clone()),

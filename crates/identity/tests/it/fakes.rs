@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,7 +13,9 @@ use pintail_core::seam::{
     BoxFuture, Clock, HttpClient, HttpError, HttpRequest, HttpResponse, ManualClock, SeededRandom,
 };
 use pintail_core::secret::Secret;
-use pintail_identity::keychain::Keychain;
+use pintail_identity::keychain::{
+    EntryName, Keychain, KeychainError, KeychainKind, KeychainProblem, MemoryKeychain, SecretBytes,
+};
 use pintail_identity::session::{
     FreshTokens, RoleConfig, Session, SessionContext, SessionOptions, SignInIdentity, TokenSource,
     TokenSourceError,
@@ -113,6 +115,13 @@ pub(crate) fn tokens(clock: &dyn Clock, number: u32) -> FreshTokens {
     }
 }
 
+/// Tokens of another person at the same issuer and client.
+pub(crate) fn tokens_of_bob(clock: &dyn Clock, number: u32) -> FreshTokens {
+    let tokens = tokens(clock, number);
+    let facts = TokenFacts { subject: "pairwise-subject-of-bob".into(), ..tokens.facts };
+    FreshTokens { facts, session_name_hint: Some("bob@contoso.com".into()), ..tokens }
+}
+
 impl TokenSource for FakeTokens {
     fn fresh_id_token(
         &self,
@@ -139,6 +148,59 @@ impl TokenSource for FakeTokens {
                 }
             }
         })
+    }
+}
+
+/// A keychain in memory that breaks in the ways keychains do.
+#[derive(Debug, Default)]
+pub(crate) struct BreakingKeychain {
+    pub(crate) inner: MemoryKeychain,
+    /// Deletes nothing: `Some(true)` says so, `Some(false)` keeps it to itself, as a chain with a locked store does.
+    pub(crate) keeps: Mutex<Option<bool>>,
+    /// Takes no more entries.
+    pub(crate) full: AtomicBool,
+}
+
+impl BreakingKeychain {
+    fn failed() -> KeychainError {
+        KeychainError {
+            kind: KeychainKind::Memory,
+            problem: KeychainProblem::Failed,
+            path: None,
+            source: None,
+        }
+    }
+}
+
+impl Keychain for BreakingKeychain {
+    fn kind(&self) -> KeychainKind {
+        self.inner.kind()
+    }
+
+    fn get<'a>(&'a self, name: &'a EntryName) -> BoxFuture<'a, Result<Option<SecretBytes>, KeychainError>> {
+        self.inner.get(name)
+    }
+
+    fn set<'a>(
+        &'a self,
+        name: &'a EntryName,
+        secret: &'a SecretBytes,
+    ) -> BoxFuture<'a, Result<(), KeychainError>> {
+        if self.full.load(Ordering::SeqCst) {
+            return Box::pin(async { Err(Self::failed()) });
+        }
+        self.inner.set(name, secret)
+    }
+
+    fn delete<'a>(&'a self, name: &'a EntryName) -> BoxFuture<'a, Result<(), KeychainError>> {
+        match *self.keeps.lock().unwrap() {
+            None => self.inner.delete(name),
+            Some(told) => Box::pin(async move { if told { Err(Self::failed()) } else { Ok(()) } }),
+        }
+    }
+
+    fn list<'a>(&'a self, service: &'a str) -> BoxFuture<'a, Result<Vec<String>, KeychainError>> {
+        self.inner.list(service)
     }
 }
 

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -13,7 +14,7 @@ use pintail_identity::keychain::{FileKeychain, Keychain, KeychainProblem, Memory
 use pintail_identity::session::{NextRole, RenewalMeans, RoleConfig, Session, SessionError, SignedOut};
 use pintail_identity::sts::{Access, SessionScope};
 
-use super::fakes::{Issuer, Machine, SECRET_MARKS, error_xml, role, tokens};
+use super::fakes::{BreakingKeychain, Issuer, Machine, SECRET_MARKS, error_xml, role, tokens, tokens_of_bob};
 
 fn memory(_: &Path) -> Arc<dyn Keychain> {
     Arc::new(MemoryKeychain::default())
@@ -321,4 +322,42 @@ async fn no_secret_is_found_where_it_does_not_belong() {
     for mark in SECRET_MARKS.iter().chain(&["hunter2", "pairwise-subject"]) {
         assert!(!shown.contains(mark), "{mark} is to be seen");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_one_person_bought_is_never_handed_to_the_next() {
+    // Everything is removed; nothing is and nobody says so; nothing is and it is said.
+    for keeps in [None, Some(false), Some(true)] {
+        let keychain = Arc::new(BreakingKeychain::default());
+        let shared = Arc::clone(&keychain);
+        let machine = Machine::new(move |_| shared);
+        let alice = machine.signed_in().await;
+        assert_eq!(key(&alice).await, "ASIA0001");
+        *keychain.keeps.lock().unwrap() = keeps;
+        let bob = machine.session(role());
+        bob.sign_in(tokens_of_bob(&*machine.clock, 2)).await.unwrap();
+        let status = machine.session(role()).status().await.unwrap().unwrap();
+        assert_eq!(
+            (status.person.as_deref(), status.issued_at),
+            (Some("bob@contoso.com"), None),
+            "{keeps:?}"
+        );
+        // Alice's process still holds hers, and does not show it as Bob's.
+        assert_eq!(alice.status().await.unwrap().unwrap().issued_at, None, "{keeps:?}");
+        assert_eq!(key(&bob).await, "ASIA0002", "{keeps:?}");
+        assert_eq!(machine.sts.forms.lock().unwrap()[1]["WebIdentityToken"], "IdToken-hunter2-2");
+        assert_eq!(key(&machine.session(role())).await, "ASIA0002", "{keeps:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sign_in_that_could_not_be_stored_leaves_nothing_of_the_one_before_in_memory() {
+    let keychain = Arc::new(BreakingKeychain::default());
+    let shared = Arc::clone(&keychain);
+    let machine = Machine::new(move |_| shared);
+    let session = machine.signed_in().await;
+    assert_eq!(key(&session).await, "ASIA0001");
+    keychain.full.store(true, Ordering::SeqCst);
+    session.sign_in(tokens_of_bob(&*machine.clock, 2)).await.unwrap_err();
+    assert_eq!(session.status().await.unwrap().unwrap().issued_at, None);
 }
