@@ -26,6 +26,7 @@ const ID_TOKEN_RESERVE: SignedDuration = SignedDuration::from_secs(60);
 #[derive(Clone, Debug)]
 pub(super) struct HeldToken {
     token: Secret,
+    /// Its generation is that of the stored record, or the one it has still to be stored under.
     record: SignInRecord,
 }
 
@@ -146,11 +147,18 @@ impl Inner {
         old: Option<&CredentialRecord>,
     ) -> Result<(SignInMark, Exchanged), SessionError> {
         let now = self.context.clock.now();
-        let at_hand = self.held().filter(|held| {
-            held.record.facts.expires_at.duration_since(now) > ID_TOKEN_RESERVE
-                // Somebody else may have signed in meanwhile.
-                && held.record.mark() == sign_in.mark()
-        });
+        // Somebody else may have signed in meanwhile.
+        let held = self.held().filter(|held| held.record.mark() == sign_in.mark());
+        let sign_in = match &held {
+            // It could not be stored: the refresh token in the keychain is spent, and ours is the newest.
+            Some(HeldToken { record, .. }) if record.generation > sign_in.generation => {
+                let again = SignInRecord { generation: record.generation - 1, ..record.clone() };
+                self.keep(lease, &self.identity.sign_in_entry(), &again).await;
+                record.clone()
+            }
+            _ => sign_in,
+        };
+        let at_hand = held.filter(|held| held.record.facts.expires_at.duration_since(now) > ID_TOKEN_RESERVE);
         if let Some(held) = at_hand {
             match self.exchange(&held, old).await {
                 Err(error) if error.retry() == Retry::AfterRenewal => {
@@ -176,7 +184,14 @@ impl Inner {
                 Err(error @ TokenSourceError::SignInAgain { .. }) if !asked_again => {
                     // Another process may have spent the token before us, after the lock was taken over.
                     match self.sign_in_record().await? {
-                        Some(newer) if newer.refresh_token != sign_in.refresh_token => sign_in = newer,
+                        Some(newer)
+                            if newer.refresh_token != sign_in.refresh_token
+                                // One that is known to be spent is not worth a question.
+                                && (newer.generation >= sign_in.generation
+                                    || newer.mark() != sign_in.mark()) =>
+                        {
+                            sign_in = newer;
+                        }
                         _ => return Err(SessionError::of_tokens(error)),
                     }
                     asked_again = true;
@@ -193,7 +208,8 @@ impl Inner {
             signed_in_at: sign_in.signed_in_at,
         };
         self.keep(lease, &self.identity.sign_in_entry(), &record).await;
-        let held = HeldToken { token: fresh.id_token, record };
+        let generation = record.generation + 1;
+        let held = HeldToken { token: fresh.id_token, record: SignInRecord { generation, ..record } };
         self.set_held(Some(held.clone()));
         Ok(held)
     }

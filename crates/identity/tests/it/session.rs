@@ -361,3 +361,26 @@ async fn a_sign_in_that_could_not_be_stored_leaves_nothing_of_the_one_before_in_
     session.sign_in(tokens_of_bob(&*machine.clock, 2)).await.unwrap_err();
     assert_eq!(session.status().await.unwrap().unwrap().issued_at, None);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_rotated_refresh_token_that_could_not_be_stored_serves_from_memory() {
+    let keychain = Arc::new(BreakingKeychain::default());
+    let shared = Arc::clone(&keychain);
+    let machine = Machine::new(move |_| shared);
+    let session = machine.signed_in().await;
+    keychain.full.store(true, Ordering::SeqCst);
+    for round in 1..4 {
+        machine.minutes_pass(120);
+        key(&session).await;
+        assert_eq!(machine.asked(), (round, round), "the issuer refuses every token but the newest");
+    }
+    // The keychain is back: the next renewal stores what it could not, without a question to the issuer.
+    keychain.full.store(false, Ordering::SeqCst);
+    machine.minutes_pass(50);
+    key(&session).await;
+    settle().await;
+    assert_eq!(machine.asked(), (4, 3));
+    machine.minutes_pass(120);
+    key(&machine.session(role())).await;
+    assert_eq!(machine.asked(), (5, 4), "another process goes on from there");
+}
