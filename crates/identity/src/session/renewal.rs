@@ -33,15 +33,26 @@ pub(super) struct HeldToken {
 impl Inner {
     /// Gives a credential that is fresh: the keychain's if another process renewed it, else a new one.
     pub(super) async fn renew(&self) -> Result<Arc<Current>, SessionError> {
+        loop {
+            let epoch = self.epoch();
+            let renewed = self.renew_in(epoch).await?;
+            if self.epoch() == epoch {
+                return Ok(renewed);
+            }
+            // Somebody signed in or out here meanwhile: what was renewed is of the sign-in before.
+        }
+    }
+
+    async fn renew_in(&self, epoch: u64) -> Result<Arc<Current>, SessionError> {
         // The common start of a process: a fresh credential is waiting, and no lock is needed to take it.
         let Some(sign_in) = self.sign_in_record().await? else { return Err(self.nobody()) };
-        let (stored, current) = self.stored_credential(&sign_in.mark()).await?;
-        if let Some(current) = current {
-            return Ok(current);
+        let stored = self.stored_credential(&sign_in.mark()).await?;
+        if let Some(record) = self.serving(stored.as_ref()) {
+            return Ok(self.adopt(record, epoch));
         }
         let renewed = match self.lock().acquire(&*self.context.random).await {
             Ok(lease) => {
-                let renewed = self.renew_locked(&lease).await;
+                let renewed = self.renew_locked(&lease, epoch).await;
                 lease.release().await;
                 renewed
             }
@@ -55,7 +66,7 @@ impl Inner {
             {
                 tracing::warn!(%error, "the credential could not be renewed and is used until its end");
                 self.remember_failure(Arc::new(error));
-                Ok(self.adopt(&record))
+                Ok(self.adopt(&record, epoch))
             }
             (renewed, _) => renewed,
         }
@@ -72,11 +83,11 @@ impl Inner {
         SessionError::NotSignedIn
     }
 
-    /// Reads the stored credential of this sign-in, and judges whether it serves.
+    /// Reads the stored credential of this sign-in.
     async fn stored_credential(
         &self,
         sign_in: &SignInMark,
-    ) -> Result<(Option<CredentialRecord>, Option<Arc<Current>>), SessionError> {
+    ) -> Result<Option<CredentialRecord>, SessionError> {
         let record = match self.records.read::<CredentialRecord>(&self.role.entry(&self.identity)).await {
             Ok(record) => record,
             // A credential can be bought anew; only the sign-in is worth an error.
@@ -91,10 +102,11 @@ impl Inner {
             Err(StoreError::Keychain(error)) => return Err(SessionError::Keychain(error)),
         };
         // Whatever else was removed or not: what another sign-in bought is another person's, or none of this one's business.
-        let record = record.filter(|record| record.sign_in == *sign_in);
-        let serves = record.as_ref().filter(|record| self.judge(record) == Some(Freshness::Fresh));
-        let current = serves.map(|record| self.adopt(record));
-        Ok((record, current))
+        Ok(record.filter(|record| record.sign_in == *sign_in))
+    }
+
+    fn serving<'r>(&self, stored: Option<&'r CredentialRecord>) -> Option<&'r CredentialRecord> {
+        stored.filter(|record| self.judge(record) == Some(Freshness::Fresh))
     }
 
     /// Judges a stored credential; `None` for one that the service refused.
@@ -104,22 +116,22 @@ impl Inner {
         (!self.is_refused(&record.credential)).then_some(judged)
     }
 
-    fn adopt(&self, record: &CredentialRecord) -> Arc<Current> {
+    fn adopt(&self, record: &CredentialRecord, epoch: u64) -> Arc<Current> {
         let current = Arc::new(Current {
             credential: Arc::new(record.credential.clone()),
             issued_at: record.issued_at,
             assumed_role: record.assumed_role.clone(),
             sign_in: record.sign_in.clone(),
         });
-        self.set_current(Some(Arc::clone(&current)));
+        self.set_current(Arc::clone(&current), epoch);
         current
     }
 
-    async fn renew_locked(&self, lease: &Lease) -> Result<Arc<Current>, SessionError> {
+    async fn renew_locked(&self, lease: &Lease, epoch: u64) -> Result<Arc<Current>, SessionError> {
         let Some(sign_in) = self.sign_in_record().await? else { return Err(self.nobody()) };
-        let (old, current) = self.stored_credential(&sign_in.mark()).await?;
-        if let Some(current) = current {
-            return Ok(current);
+        let old = self.stored_credential(&sign_in.mark()).await?;
+        if let Some(record) = self.serving(old.as_ref()) {
+            return Ok(self.adopt(record, epoch));
         }
         let (bought_with, exchanged) = self.exchange_or_refresh(lease, sign_in, old.as_ref()).await?;
         let record = CredentialRecord {
@@ -132,7 +144,7 @@ impl Inner {
             learned_duration: exchanged.learned_duration.or_else(|| old.and_then(|old| old.learned_duration)),
         };
         self.keep(lease, &self.role.entry(&self.identity), &record).await;
-        Ok(self.adopt(&record))
+        Ok(self.adopt(&record, epoch))
     }
 
     async fn sign_in_record(&self) -> Result<Option<SignInRecord>, SessionError> {
@@ -284,8 +296,7 @@ impl Inner {
     pub(super) async fn sign_in(&self, tokens: FreshTokens, now: Timestamp) -> Result<(), SessionError> {
         let lease = self.lock().acquire(&*self.context.random).await.map_err(SessionError::Lock)?;
         // However this ends, what the one before had is not handed out any more.
-        self.set_current(None);
-        self.set_held(None);
+        self.forget();
         let record = SignInRecord {
             version: VERSION,
             generation: 0,
@@ -301,6 +312,8 @@ impl Inner {
             tracing::warn!(%error, "credentials of the sign-in before could not be removed");
         }
         let stored = self.records.write(&name, &record).await.map_err(session_error);
+        // Again: until now the keychain told everyone who asked of the sign-in before.
+        self.forget();
         lease.release().await;
         stored?;
         self.set_held(Some(HeldToken { token: tokens.id_token, record }));
@@ -309,10 +322,11 @@ impl Inner {
 
     /// Removes the sign-in and everything bought with it.
     pub(super) async fn sign_out(&self) -> Result<SignedOut, SessionError> {
-        self.set_current(None);
-        self.set_held(None);
+        self.forget();
         let lease = self.lock().acquire(&*self.context.random).await.map_err(SessionError::Lock)?;
         let removed = self.remove_all().await;
+        // Again: a renewal that held the lock before us has brought a credential.
+        self.forget();
         lease.release().await;
         removed
     }
@@ -343,7 +357,7 @@ impl Inner {
         &self,
     ) -> Result<Option<(SignInRecord, Option<CredentialRecord>)>, SessionError> {
         let Some(sign_in) = self.sign_in_record().await? else { return Ok(None) };
-        let (credential, _) = self.stored_credential(&sign_in.mark()).await?;
+        let credential = self.stored_credential(&sign_in.mark()).await?;
         Ok(Some((sign_in, credential)))
     }
 

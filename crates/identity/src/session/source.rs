@@ -57,6 +57,8 @@ type FlightResult = Result<Arc<Current>, Arc<SessionError>>;
 
 #[derive(Default)]
 struct Memory {
+    /// Which sign-in the memory is of: one more with each sign-in and sign-out in this process.
+    epoch: u64,
     held: Option<HeldToken>,
     refused_key: Option<String>,
     flight: Option<watch::Receiver<Option<FlightResult>>>,
@@ -108,7 +110,7 @@ impl Session {
     /// Other processes stop renewing; a credential that one of them holds works until its end.
     ///
     /// # Errors
-    /// When something could not be removed.
+    /// When something could not be removed. This process has forgotten the sign-in all the same.
     pub async fn logout(&self) -> Result<SignedOut, SessionError> {
         self.0.sign_out().await
     }
@@ -220,8 +222,24 @@ impl Inner {
         self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(super) fn set_current(&self, current: Option<Arc<Current>>) {
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = current;
+    /// Hands `current` out from now on, unless somebody signed in or out since `epoch`.
+    pub(super) fn set_current(&self, current: Arc<Current>, epoch: u64) {
+        let memory = self.memory();
+        if memory.epoch == epoch {
+            *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(current);
+        }
+    }
+
+    pub(super) fn epoch(&self) -> u64 {
+        self.memory().epoch
+    }
+
+    /// Forgets the sign-in of before, and what a renewal of it may still bring.
+    pub(super) fn forget(&self) {
+        let mut memory = self.memory();
+        memory.epoch += 1;
+        memory.held = None;
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     pub(super) fn held(&self) -> Option<HeldToken> {

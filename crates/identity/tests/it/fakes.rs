@@ -157,6 +157,8 @@ pub(crate) struct BreakingKeychain {
     pub(crate) inner: MemoryKeychain,
     /// Deletes nothing: `Some(true)` says so, `Some(false)` keeps it to itself, as a chain with a locked store does.
     pub(crate) keeps: Mutex<Option<bool>>,
+    /// How long the answer about a credential is on its way.
+    pub(crate) slow: Mutex<Duration>,
     /// Takes no more entries.
     pub(crate) full: AtomicBool,
 }
@@ -178,7 +180,14 @@ impl Keychain for BreakingKeychain {
     }
 
     fn get<'a>(&'a self, name: &'a EntryName) -> BoxFuture<'a, Result<Option<SecretBytes>, KeychainError>> {
-        self.inner.get(name)
+        Box::pin(async {
+            let found = self.inner.get(name).await;
+            let slow = *self.slow.lock().unwrap();
+            if name.account().starts_with("credential/") && !slow.is_zero() {
+                tokio::time::sleep(slow).await;
+            }
+            found
+        })
     }
 
     fn set<'a>(

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use pintail_core::credential::CredentialSource;
+use pintail_core::credential::{Credential, CredentialSource};
 use pintail_core::retry::Retry;
 use pintail_identity::keychain::{FileKeychain, Keychain, KeychainProblem, MemoryKeychain};
 use pintail_identity::session::{NextRole, RenewalMeans, RoleConfig, Session, SessionError, SignedOut};
@@ -383,4 +383,36 @@ async fn a_rotated_refresh_token_that_could_not_be_stored_serves_from_memory() {
     machine.minutes_pass(120);
     key(&machine.session(role())).await;
     assert_eq!(machine.asked(), (5, 4), "another process goes on from there");
+}
+
+/// Signs out while a renewal is under way, and tells what whoever asked for it got.
+async fn signed_out_meanwhile(session: &Session) -> Result<Arc<Credential>, Arc<SessionError>> {
+    let asking = session.clone();
+    let asked = tokio::spawn(async move { asking.current_credential().await });
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    session.logout().await.unwrap();
+    let told = asked.await.unwrap();
+    let error = session.current_credential().await.unwrap_err();
+    assert!(matches!(*error, SessionError::NotSignedIn), "{error:?}");
+    told
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sign_out_is_not_undone_by_a_renewal_under_way() {
+    let machine = Machine::new(memory);
+    let session = machine.signed_in().await;
+    *machine.sts.delay.lock().unwrap() = Duration::from_secs(2);
+    // It held the lock, and was there before the sign-out.
+    signed_out_meanwhile(&session).await.unwrap();
+    assert_eq!(machine.keychain.list("pintail").await.unwrap(), [""; 0]);
+
+    // The same for one that found a credential in the keychain just before it was removed there.
+    let keychain = Arc::new(BreakingKeychain::default());
+    let shared = Arc::clone(&keychain);
+    let machine = Machine::new(move |_| shared);
+    key(&machine.signed_in().await).await;
+    *keychain.slow.lock().unwrap() = Duration::from_secs(2);
+    let told = signed_out_meanwhile(&machine.session(role())).await.unwrap_err();
+    assert!(matches!(*told, SessionError::NotSignedIn), "{told:?}");
+    assert_eq!(machine.asked(), (1, 0));
 }
