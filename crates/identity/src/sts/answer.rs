@@ -21,6 +21,12 @@ const FIELDS_MAX: usize = 512;
 /// An answer of 200 that is not what was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AnswerError {
+    /// The credential was over when it came.
+    #[error("the credential ended at {expires_at}, before it came")]
+    AlreadyOver {
+        /// Its end.
+        expires_at: Timestamp,
+    },
     /// The time of the credential's end is in no known form.
     #[error("the credential's end is not a time")]
     BadExpiration,

@@ -166,7 +166,7 @@ pub async fn exchange(
             Ok(response) => {
                 let answer = answer::assume_role(&response.body).map_err(ExchangeError::Unusable)?;
                 let now = seams.clock.now();
-                return Ok(exchanged(answer, now, plan.granted(now)));
+                return exchanged(answer, now, plan.granted(now));
             }
         }
     }
@@ -194,7 +194,7 @@ pub async fn chain(
     let text = |now| request::assume_role(&request.endpoint, session, external_id, first, now);
     let response = send(seams, StsCall::AssumeRole, request.schedule, None, text).await?;
     let answer = answer::assume_role(&response.body).map_err(ExchangeError::Unusable)?;
-    Ok(exchanged(answer, seams.clock.now(), None))
+    exchanged(answer, seams.clock.now(), None)
 }
 
 /// Asks who a credential belongs to.
@@ -212,8 +212,16 @@ pub async fn caller_identity(
     answer::caller_identity(&response.body).map_err(ExchangeError::Unusable)
 }
 
-fn exchanged(answer: AssumeRoleAnswer, issued_at: Timestamp, learned: Option<LearnedDuration>) -> Exchanged {
-    Exchanged {
+/// Makes the result of an answer. One that is over already would be asked for again with every request.
+fn exchanged(
+    answer: AssumeRoleAnswer,
+    issued_at: Timestamp,
+    learned: Option<LearnedDuration>,
+) -> Result<Exchanged, ExchangeError> {
+    if let Some(expires_at) = answer.credential.expires_at.filter(|end| *end <= issued_at) {
+        return Err(ExchangeError::Unusable(AnswerError::AlreadyOver { expires_at }));
+    }
+    Ok(Exchanged {
         credential: answer.credential,
         issued_at,
         assumed_role: answer.assumed_role,
@@ -223,7 +231,7 @@ fn exchanged(answer: AssumeRoleAnswer, issued_at: Timestamp, learned: Option<Lea
         packed_policy_size_percent: answer.packed_policy_size_percent,
         source_identity: answer.source_identity,
         learned_duration: learned,
-    }
+    })
 }
 
 /// Sends until an answer of 200 or an error that time does not mend. `text` is made anew for each attempt: signatures
@@ -391,6 +399,18 @@ mod tests {
         bench.http.answer_with(400, headers, no("ExpiredTokenException", ""));
         exchange(bench.seams(), &wanted()).await.unwrap_err();
         assert_eq!(bench.clock.now().to_string(), "2026-11-23T12:20:00Z");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_credential_that_is_over_when_it_comes_is_no_credential() {
+        for late in ["2026-11-23T13:00:00Z", "2026-11-24T12:00:00Z"] {
+            let bench = Bench::new();
+            bench.clock.observe(late.parse().unwrap());
+            bench.http.answer(200, YES);
+            let error = exchange(bench.seams(), &wanted()).await.unwrap_err();
+            assert!(matches!(error, ExchangeError::Unusable(AnswerError::AlreadyOver { .. })), "{error:?}");
+            assert_eq!((error.retry(), bench.http.requests().len()), (Retry::Never, 1));
+        }
     }
 
     #[tokio::test(start_paused = true)]

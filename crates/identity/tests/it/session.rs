@@ -10,11 +10,14 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use pintail_core::credential::{Credential, CredentialSource};
 use pintail_core::retry::Retry;
+use pintail_core::seam::Clock;
 use pintail_identity::keychain::{FileKeychain, Keychain, KeychainProblem, MemoryKeychain};
 use pintail_identity::session::{NextRole, RenewalMeans, RoleConfig, Session, SessionError, SignedOut};
 use pintail_identity::sts::{Access, SessionScope};
 
-use super::fakes::{BreakingKeychain, Issuer, Machine, SECRET_MARKS, error_xml, role, tokens, tokens_of_bob};
+use super::fakes::{
+    BreakingKeychain, Issuer, Machine, SECRET_MARKS, credential_xml, error_xml, role, tokens, tokens_of_bob,
+};
 
 fn memory(_: &Path) -> Arc<dyn Keychain> {
     Arc::new(MemoryKeychain::default())
@@ -415,4 +418,20 @@ async fn a_sign_out_is_not_undone_by_a_renewal_under_way() {
     let told = signed_out_meanwhile(&machine.session(role())).await.unwrap_err();
     assert!(matches!(*told, SessionError::NotSignedIn), "{told:?}");
     assert_eq!(machine.asked(), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_sts_whose_credentials_are_over_is_not_asked_with_every_request() {
+    let machine = Machine::new(memory);
+    let session = machine.signed_in().await;
+    for number in 0..100 {
+        let over = machine.clock.now() - SignedDuration::from_secs(1);
+        machine.sts.errors.lock().unwrap().push_back((200, credential_xml(number, over)));
+    }
+    for _ in 0..50 {
+        let error = session.current_credential().await.unwrap_err();
+        assert!(matches!(*error, SessionError::Exchange(_)), "{error:?}");
+    }
+    let (exchanges, _) = machine.asked();
+    assert!(exchanges <= 2, "{exchanges} exchanges at once");
 }
