@@ -52,7 +52,7 @@ pub struct LockOptions {
 impl Default for LockOptions {
     fn default() -> Self {
         Self {
-            // An exchange with all its retries and a slow issuer ends within a minute.
+            // A renewal asks issuer and STS for a minute at most; the rest is for slow keychains.
             deadline: Duration::from_secs(90),
             heartbeat: Duration::from_secs(3),
             // Ten heartbeats: NFS clients write times back late.

@@ -1,11 +1,14 @@
 //! One renewal for all processes: take the lock, look whether somebody was faster, refresh, store, exchange, store.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use pintail_core::credential::{Credential, Freshness};
 use pintail_core::retry::Retry;
+use pintail_core::seam::{HttpError, HttpErrorKind};
 use pintail_core::secret::Secret;
+use tokio::time::Instant;
 
 use super::config::SERVICE;
 use super::error::SessionError;
@@ -21,6 +24,23 @@ use crate::sts::{
 
 /// An ID token with less life than this may be over when it reaches STS.
 const ID_TOKEN_RESERVE: SignedDuration = SignedDuration::from_secs(60);
+
+/// How long a renewal may ask issuer and STS in all. Other processes wait for the lock for half a minute more
+/// ([`LockOptions`](super::LockOptions)), which is left to the keychain; with all retries one question alone could take
+/// five times as long as one request.
+const NETWORK_MAX: Duration = Duration::from_secs(60);
+
+/// A renewal that asked for too long.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the renewal had no answer within {} s", NETWORK_MAX.as_secs())]
+struct Overdue;
+
+/// What a renewal holds while it is under way.
+struct Turn<'a> {
+    lease: &'a Lease,
+    /// When it gives up asking.
+    until: Instant,
+}
 
 /// An ID token in this process's memory. It is never stored: a refresh token gets another one.
 #[derive(Clone, Debug)]
@@ -133,7 +153,8 @@ impl Inner {
         if let Some(record) = self.serving(old.as_ref()) {
             return Ok(self.adopt(record, epoch));
         }
-        let (bought_with, exchanged) = self.exchange_or_refresh(lease, sign_in, old.as_ref()).await?;
+        let turn = Turn { lease, until: Instant::now() + NETWORK_MAX };
+        let (bought_with, exchanged) = self.exchange_or_refresh(&turn, sign_in, old.as_ref()).await?;
         let record = CredentialRecord {
             version: VERSION,
             generation: old.as_ref().map_or(0, |old| old.generation),
@@ -154,7 +175,7 @@ impl Inner {
     /// Exchanges the ID token at hand, or a new one; and a new one if STS finds the one at hand too old.
     async fn exchange_or_refresh(
         &self,
-        lease: &Lease,
+        turn: &Turn<'_>,
         sign_in: SignInRecord,
         old: Option<&CredentialRecord>,
     ) -> Result<(SignInMark, Exchanged), SessionError> {
@@ -165,14 +186,14 @@ impl Inner {
             // It could not be stored: the refresh token in the keychain is spent, and ours is the newest.
             Some(HeldToken { record, .. }) if record.generation > sign_in.generation => {
                 let again = SignInRecord { generation: record.generation - 1, ..record.clone() };
-                self.keep(lease, &self.identity.sign_in_entry(), &again).await;
+                self.keep(turn.lease, &self.identity.sign_in_entry(), &again).await;
                 record.clone()
             }
             _ => sign_in,
         };
         let at_hand = held.filter(|held| held.record.facts.expires_at.duration_since(now) > ID_TOKEN_RESERVE);
         if let Some(held) = at_hand {
-            match self.exchange(&held, old).await {
+            match self.exchange_until(turn.until, &held, old).await {
                 Err(error) if error.retry() == Retry::AfterRenewal => {
                     tracing::debug!("STS finds the ID token too old; getting a new one");
                 }
@@ -180,18 +201,21 @@ impl Inner {
                 Err(error) => return Err(SessionError::of_exchange(error)),
             }
         }
-        let held = self.refresh(lease, sign_in).await?;
-        let exchanged = self.exchange(&held, old).await.map_err(SessionError::of_exchange)?;
+        let held = self.refresh(turn, sign_in).await?;
+        let exchanged =
+            self.exchange_until(turn.until, &held, old).await.map_err(SessionError::of_exchange)?;
         Ok((held.record.mark(), exchanged))
     }
 
     /// Gets a new ID token, and stores the new refresh token before anything is done with it.
-    async fn refresh(&self, lease: &Lease, mut sign_in: SignInRecord) -> Result<HeldToken, SessionError> {
+    async fn refresh(&self, turn: &Turn<'_>, mut sign_in: SignInRecord) -> Result<HeldToken, SessionError> {
         let mut asked_again = false;
         let fresh = loop {
             let refresh_token = sign_in.refresh_token.clone();
-            let asked = self.context.tokens.fresh_id_token(refresh_token, Some(sign_in.facts.clone())).await;
-            match asked {
+            let asked = self.context.tokens.fresh_id_token(refresh_token, Some(sign_in.facts.clone()));
+            let overdue =
+                |_| Err(TokenSourceError::Failed { retry: Retry::Backoff, source: Arc::new(Overdue) });
+            match tokio::time::timeout_at(turn.until, asked).await.unwrap_or_else(overdue) {
                 Ok(fresh) => break fresh,
                 Err(error @ TokenSourceError::SignInAgain { .. }) if !asked_again => {
                     // Another process may have spent the token before us, after the lock was taken over.
@@ -219,7 +243,7 @@ impl Inner {
             refresh_token: fresh.refresh_token.or(sign_in.refresh_token),
             signed_in_at: sign_in.signed_in_at,
         };
-        self.keep(lease, &self.identity.sign_in_entry(), &record).await;
+        self.keep(turn.lease, &self.identity.sign_in_entry(), &record).await;
         let generation = record.generation + 1;
         let held = HeldToken { token: fresh.id_token, record: SignInRecord { generation, ..record } };
         self.set_held(Some(held.clone()));
@@ -244,6 +268,19 @@ impl Inner {
                 tracing::warn!(%error, "could not be stored; working from memory");
             }
         }
+    }
+
+    async fn exchange_until(
+        &self,
+        until: Instant,
+        held: &HeldToken,
+        old: Option<&CredentialRecord>,
+    ) -> Result<Exchanged, ExchangeError> {
+        tokio::time::timeout_at(until, self.exchange(held, old)).await.unwrap_or_else(|_| {
+            let host = self.role.endpoint.url().host_str().unwrap_or_default().to_owned();
+            let source = Some(Overdue.into());
+            Err(ExchangeError::Http(HttpError { kind: HttpErrorKind::Timeout, host, source }))
+        })
     }
 
     async fn exchange(

@@ -92,6 +92,7 @@ pub(crate) struct FakeTokens {
     pub(crate) calls: AtomicU32,
     pub(crate) issuer: Mutex<Issuer>,
     pub(crate) valid: Mutex<String>,
+    pub(crate) delay: Mutex<Duration>,
 }
 
 pub(crate) fn facts(expires_at: Timestamp) -> TokenFacts {
@@ -130,6 +131,8 @@ impl TokenSource for FakeTokens {
     ) -> BoxFuture<'_, Result<FreshTokens, TokenSourceError>> {
         Box::pin(async move {
             let number = self.calls.fetch_add(1, Ordering::SeqCst) + 1;
+            let delay = *self.delay.lock().unwrap();
+            tokio::time::sleep(delay).await;
             let refused = Err(TokenSourceError::SignInAgain { source: None });
             match *self.issuer.lock().unwrap() {
                 Issuer::Unreachable => Err(TokenSourceError::Failed {
@@ -254,6 +257,7 @@ impl Machine {
             calls: AtomicU32::new(0),
             issuer: Mutex::new(Issuer::Works),
             valid: Mutex::new("Refresh-hunter2-1".into()),
+            delay: Mutex::default(),
         };
         let keychain = keychain(folder.path());
         Self {

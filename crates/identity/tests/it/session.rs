@@ -435,3 +435,39 @@ async fn an_sts_whose_credentials_are_over_is_not_asked_with_every_request() {
     let (exchanges, _) = machine.asked();
     assert!(exchanges <= 2, "{exchanges} exchanges at once");
 }
+
+/// Returns an error with all its causes.
+fn told(error: &dyn Error) -> String {
+    let mut told = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        told.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    told
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_renewal_gives_up_before_those_who_wait_for_the_lock_do() {
+    for issuer_is_slow in [true, false] {
+        let machine = Machine::new(memory);
+        machine.signed_in().await;
+        machine.minutes_pass(120);
+        let slow = if issuer_is_slow { &machine.issuer.delay } else { &machine.sts.delay };
+        *slow.lock().unwrap() = Duration::from_secs(300);
+        let begun = tokio::time::Instant::now();
+        let slow_one = machine.session(role());
+        let waiting = machine.session(role());
+        let waits = tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            waiting.current_credential().await
+        });
+        let error = slow_one.current_credential().await.unwrap_err();
+        assert!(begun.elapsed() < Duration::from_secs(65), "{:?}", begun.elapsed());
+        assert!(told(&*error).contains("the renewal had no answer within 60 s"), "{}", told(&*error));
+        assert_eq!(error.retry(), Retry::Backoff);
+        *machine.issuer.delay.lock().unwrap() = Duration::ZERO;
+        *machine.sts.delay.lock().unwrap() = Duration::ZERO;
+        waits.await.unwrap().unwrap();
+    }
+}
