@@ -51,10 +51,10 @@ impl ChainKeychain {
     }
 
     /// Reads every store. An error counts only if no store has the entry: a store that cannot be asked must not hide
-    /// what another one knows.
+    /// what another one knows, and one that is locked or silent may have what no other one has.
     async fn find(&self, name: &EntryName) -> Result<Vec<Found>, KeychainError> {
         let mut found = Vec::new();
-        let mut trouble = None;
+        let mut trouble = self.silence();
         for (store, keychain) in self.speaking() {
             match keychain.get(name).await {
                 Ok(Some(bytes)) => match unframe(keychain.kind(), &bytes) {
@@ -64,7 +64,7 @@ impl ChainKeychain {
                 Ok(None) => {}
                 Err(error) => {
                     self.note(&error);
-                    if !is_absent(&error) {
+                    if error.problem != KeychainProblem::Unavailable {
                         trouble = Some(worse(trouble, error));
                     }
                 }
@@ -84,6 +84,12 @@ impl ChainKeychain {
         self.stores.iter().enumerate().filter(|(_, store)| !seen.silent.contains(&store.kind())).collect()
     }
 
+    /// Returns what is to be said of a store that is not asked any more.
+    fn silence(&self) -> Option<KeychainError> {
+        let seen = self.seen.lock().expect("no holder of this lock panics");
+        seen.silent.first().map(|kind| KeychainError::new(*kind, KeychainProblem::TimedOut))
+    }
+
     fn note(&self, error: &KeychainError) {
         let mut seen = self.seen.lock().expect("no holder of this lock panics");
         if error.problem == KeychainProblem::TimedOut && !seen.silent.contains(&error.kind) {
@@ -101,8 +107,8 @@ impl ChainKeychain {
     }
 }
 
-/// Tells whether the store is simply not there, or not for this process.
-fn is_absent(error: &KeychainError) -> bool {
+/// Tells whether a store is out of reach for this process: what concerns all stores goes on without it.
+fn is_out_of_reach(error: &KeychainError) -> bool {
     matches!(
         error.problem,
         KeychainProblem::Unavailable | KeychainProblem::Locked | KeychainProblem::TimedOut
@@ -112,6 +118,8 @@ fn is_absent(error: &KeychainError) -> bool {
 fn worse(old: Option<KeychainError>, new: KeychainError) -> KeychainError {
     match old {
         Some(old) if old.problem == KeychainProblem::NewerFormat => old,
+        // A store that works and holds something unreadable says more than one that does not answer.
+        Some(old) if is_out_of_reach(&new) && !is_out_of_reach(&old) => old,
         _ => new,
     }
 }
@@ -202,7 +210,7 @@ impl Keychain for ChainKeychain {
             for keychain in &self.stores {
                 if let Err(error) = keychain.delete(name).await {
                     self.note(&error);
-                    if !is_absent(&error) {
+                    if !is_out_of_reach(&error) {
                         trouble = Some(error);
                     }
                 }
@@ -218,7 +226,7 @@ impl Keychain for ChainKeychain {
             for (_, keychain) in self.speaking() {
                 match keychain.list(service).await {
                     Ok(more) => accounts.extend(more),
-                    Err(error) if is_absent(&error) => self.note(&error),
+                    Err(error) if is_out_of_reach(&error) => self.note(&error),
                     Err(error) => return Err(error),
                 }
             }
@@ -262,8 +270,6 @@ mod tests {
         crate::keychain::conformance::all(&chain).await;
         best.set_trouble(Some(KeychainProblem::Unavailable));
         crate::keychain::conformance::all(&chain).await;
-        best.set_trouble(Some(KeychainProblem::Locked));
-        crate::keychain::conformance::all(&chain).await;
         assert_eq!(chain.unreachable(), [KeychainKind::Memory]);
     }
 
@@ -295,13 +301,30 @@ mod tests {
         let file = FileKeychain::new(folder.path().join("a"), folder.path().join("b"));
         let chain = ChainKeychain::new(vec![Arc::<MemoryKeychain>::clone(&mute), Arc::new(file)], clock());
         mute.set_trouble(Some(KeychainProblem::TimedOut));
-        assert_eq!(text(&chain).await, None);
+        for _ in 0..2 {
+            let error = chain.get(&name()).await.unwrap_err();
+            assert_eq!((error.kind, error.problem), (KeychainKind::Memory, KeychainProblem::TimedOut));
+        }
         // It would take the entry, if it were asked.
         mute.set_trouble(None);
         chain.set(&name(), &SecretBytes::new("x")).await.unwrap();
         assert_eq!(chain.holder(), KeychainKind::EncryptedFile);
         assert_eq!(text(&chain).await.as_deref(), Some("x"));
         assert_eq!(chain.unreachable(), [KeychainKind::Memory]);
+    }
+
+    #[tokio::test]
+    async fn a_locked_store_is_no_empty_one() {
+        let (best, _second, chain) = pair();
+        chain.set(&name(), &SecretBytes::new("x")).await.unwrap();
+        best.set_trouble(Some(KeychainProblem::Locked));
+        assert_eq!(chain.get(&name()).await.unwrap_err().problem, KeychainProblem::Locked);
+        // Another store takes what is new, and then answers.
+        chain.set(&name(), &SecretBytes::new("y")).await.unwrap();
+        assert_eq!(text(&chain).await.as_deref(), Some("y"));
+        chain.delete(&name()).await.unwrap();
+        best.set_trouble(Some(KeychainProblem::Unavailable));
+        assert_eq!(text(&chain).await, None, "a store that is not there has nothing");
     }
 
     #[tokio::test]

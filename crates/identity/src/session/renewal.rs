@@ -17,6 +17,7 @@ use super::record::{CredentialRecord, RecordError, SignInMark, SignInRecord, Sto
 use super::source::{Current, Inner};
 use super::status::SignedOut;
 use super::token_source::{FreshTokens, TokenSourceError};
+use crate::keychain::KeychainProblem;
 use crate::sts::session_name::session_name;
 use crate::sts::{
     ChainRequest, DurationPlan, ExchangeError, ExchangeRequest, ExchangeSeams, Exchanged, chain, exchange,
@@ -115,7 +116,10 @@ impl Inner {
                 tracing::warn!(%error, "the stored credential is left aside");
                 None
             }
-            Err(StoreError::Keychain(error)) if error.retry() == Retry::AfterSignIn => {
+            Err(StoreError::Keychain(error))
+                if error.retry() == Retry::AfterSignIn
+                    || matches!(error.problem, KeychainProblem::Locked | KeychainProblem::TimedOut) =>
+            {
                 tracing::warn!(%error, "the stored credential is left aside");
                 None
             }
@@ -371,7 +375,11 @@ impl Inner {
     async fn remove_all(&self) -> Result<SignedOut, SessionError> {
         let name = self.identity.sign_in_entry();
         // The sign-in first: without it nobody renews, even if the rest fails.
-        let was_signed_in = !matches!(self.records.0.get(&name).await, Ok(None));
+        let was_signed_in = match self.records.0.get(&name).await {
+            Ok(found) => found.is_some(),
+            // What is out of reach is not removed, and nothing is claimed about it.
+            Err(error) => !matches!(error.problem, KeychainProblem::Locked | KeychainProblem::TimedOut),
+        };
         self.records.0.delete(&name).await.map_err(SessionError::Keychain)?;
         let credentials_removed = self.remove_credentials().await?;
         Ok(SignedOut { was_signed_in, credentials_removed })

@@ -10,13 +10,14 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use pintail_core::credential::{Credential, CredentialSource};
 use pintail_core::retry::Retry;
-use pintail_core::seam::Clock;
-use pintail_identity::keychain::{FileKeychain, Keychain, KeychainProblem, MemoryKeychain};
+use pintail_core::seam::{Clock, ManualClock};
+use pintail_identity::keychain::{ChainKeychain, FileKeychain, Keychain, KeychainProblem, MemoryKeychain};
 use pintail_identity::session::{NextRole, RenewalMeans, RoleConfig, Session, SessionError, SignedOut};
 use pintail_identity::sts::{Access, SessionScope};
 
 use super::fakes::{
-    BreakingKeychain, Issuer, Machine, SECRET_MARKS, credential_xml, error_xml, role, tokens, tokens_of_bob,
+    BreakingKeychain, Issuer, Machine, SECRET_MARKS, START, credential_xml, error_xml, role, tokens,
+    tokens_of_bob,
 };
 
 fn memory(_: &Path) -> Arc<dyn Keychain> {
@@ -470,4 +471,29 @@ async fn a_renewal_gives_up_before_those_who_wait_for_the_lock_do() {
         *machine.sts.delay.lock().unwrap() = Duration::ZERO;
         waits.await.unwrap().unwrap();
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sign_in_in_a_locked_keychain_is_not_no_sign_in() {
+    let locking = Arc::new(MemoryKeychain::default());
+    let shared = Arc::clone(&locking);
+    let machine = Machine::new(move |folder| {
+        let clock = Arc::new(ManualClock::new(START.parse().unwrap()));
+        Arc::new(ChainKeychain::new(vec![shared, file(folder)], clock))
+    });
+    key(&machine.signed_in().await).await;
+    locking.set_trouble(Some(KeychainProblem::Locked));
+    let session = machine.session(role());
+    let error = session.current_credential().await.unwrap_err();
+    assert!(
+        matches!(&*error, SessionError::Keychain(error) if error.problem == KeychainProblem::Locked),
+        "{error:?}"
+    );
+    session.status().await.unwrap_err();
+    // A sign-in of now is kept elsewhere, and works although the locked store may hold a credential.
+    session.sign_in(tokens(&*machine.clock, 2)).await.unwrap();
+    assert_eq!(key(&session).await, "ASIA0002");
+    assert_eq!(key(&machine.session(role())).await, "ASIA0002");
+    assert!(session.logout().await.unwrap().was_signed_in);
+    assert!(!session.logout().await.unwrap().was_signed_in);
 }
