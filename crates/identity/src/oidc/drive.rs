@@ -8,7 +8,7 @@ use std::fmt;
 use std::time::Duration;
 
 use http::StatusCode;
-use http::header::DATE;
+use http::header::{AGE, DATE};
 use pintail_core::retry::{Retry, Schedule};
 use pintail_core::seam::{Clock, HttpClient, HttpError, HttpErrorKind, HttpResponse, Random};
 use pintail_core::secret::Secret;
@@ -116,7 +116,7 @@ impl DriveError {
 pub struct Driver<'a> {
     /// The network.
     pub http: &'a dyn HttpClient,
-    /// The time; it learns from the issuer's `Date` headers.
+    /// The time; it learns from the `Date` of answers that the issuer itself has just made.
     pub clock: &'a dyn Clock,
     /// Chance.
     pub random: &'a dyn Random,
@@ -298,7 +298,7 @@ impl<'a> Driver<'a> {
             let answer = self.http.send(request.clone()).await;
             let verdict = match &answer {
                 Ok(response) => {
-                    self.learn_time(response);
+                    self.learn_time(endpoint, response);
                     passing_fault(response, self.clock.now())
                         .filter(|_| replay == Replay::Always || surely_not_done(response))
                 }
@@ -315,7 +315,14 @@ impl<'a> Driver<'a> {
         }
     }
 
-    fn learn_time(&self, response: &HttpResponse) {
+    /// Learns the time from an answer made just now. Key sets lie in caches for hours and bear the `Date` of the
+    /// original; so may a discovery document, whose cache tells by its `Age`.
+    fn learn_time(&self, endpoint: Endpoint, response: &HttpResponse) {
+        let asked_itself =
+            matches!(endpoint, Endpoint::Token | Endpoint::DeviceAuthorization | Endpoint::Discovery);
+        if !asked_itself || response.headers.contains_key(AGE) {
+            return;
+        }
         let date = response.headers.get(DATE).and_then(|date| date.to_str().ok()).and_then(http_date);
         if let Some(server_now) = date {
             self.clock.observe(server_now);

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use http::header::DATE;
+use http::header::{AGE, DATE};
 use jiff::Timestamp;
 use pintail_core::credential::Credential;
 use pintail_core::name::{RoleArn, SessionName};
@@ -25,7 +25,7 @@ use super::request::{self, RoleSession};
 pub struct ExchangeSeams<'a> {
     /// The network.
     pub http: &'a dyn HttpClient,
-    /// The time, which learns from every answer's `Date`.
+    /// The time, which learns from the `Date` of every answer that no cache gave.
     pub clock: &'a dyn Clock,
     /// Chance, for the jitter of retries.
     pub random: &'a dyn Random,
@@ -268,7 +268,11 @@ async fn send(
     }
 }
 
+/// Returns when the answer was made, unless a cache kept it since.
 fn date_of(response: &HttpResponse) -> Option<Timestamp> {
+    if response.headers.contains_key(AGE) {
+        return None;
+    }
     let text = response.headers.get(DATE)?.to_str().ok()?;
     jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()
 }
@@ -399,6 +403,13 @@ mod tests {
         bench.http.answer_with(400, headers, no("ExpiredTokenException", ""));
         exchange(bench.seams(), &wanted()).await.unwrap_err();
         assert_eq!(bench.clock.now().to_string(), "2026-11-23T12:20:00Z");
+
+        let mut headers = HeaderMap::new();
+        headers.insert(DATE, HeaderValue::from_static("Mon, 23 Nov 2026 09:00:00 GMT"));
+        headers.insert(AGE, HeaderValue::from_static("12000"));
+        bench.http.answer_with(400, headers, no("ExpiredTokenException", ""));
+        exchange(bench.seams(), &wanted()).await.unwrap_err();
+        assert_eq!(bench.clock.now().to_string(), "2026-11-23T12:20:00Z", "a cache tells no time");
     }
 
     #[tokio::test(start_paused = true)]

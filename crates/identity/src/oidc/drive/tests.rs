@@ -386,6 +386,30 @@ async fn a_wrong_clock_is_corrected_by_the_issuers_before_a_token_is_judged() {
 }
 
 #[tokio::test]
+async fn a_cached_answer_tells_no_time() {
+    let key = TestKey::rsa("k1");
+    let dated = |age: bool| {
+        let mut headers = HeaderMap::new();
+        headers.insert("date", HeaderValue::from_static("Mon, 23 Nov 2026 09:00:00 GMT"));
+        if age {
+            headers.insert("age", HeaderValue::from_static("0"));
+        }
+        headers
+    };
+    let http = ScriptedHttp::default();
+    http.answer_with(200, dated(true), discovery_document());
+    http.answer_with(200, dated(true), token_answer(&key, None));
+    // A key set is cached on its way, whether the cache says so or not.
+    http.answer_with(200, dated(false), key_set(&[&key]));
+    let clock = CorrectedClock::new(ManualClock::new(noon()));
+    let random = SeededRandom::new(1);
+    let driver = Driver::new(&http, &clock, &random, &|_| {});
+    let tokens = driver.renew(&client(), &renewal(), &mut KnownIssuer::default()).await;
+    assert!(tokens.is_ok(), "{tokens:?}");
+    assert_eq!(clock.now(), noon());
+}
+
+#[tokio::test]
 async fn an_issuer_is_asked_about_itself_once() {
     let http = ScriptedHttp::default();
     http.answer(200, discovery_document());
