@@ -150,7 +150,11 @@ impl Authority {
             }
             Kind::Entra { origin, tenant: Tenant::Domain(_) } => match guid_of(origin, discovered) {
                 Some(guid) => entra_issuer(origin, &guid),
-                None => entra_issuer(origin, "GUID"),
+                None => {
+                    // Nothing it could equal: the GUID is a place holder for the person who reads this.
+                    let expected = entra_issuer(origin, "GUID");
+                    return Err(IssuerMismatch { expected, seen: printable(discovered, WORD_CHARS_MAX) });
+                }
             },
         };
         if discovered != expected {
@@ -406,6 +410,7 @@ mod tests {
             "https://login.microsoftonline.com/contoso.com/v2.0".to_owned(),
             format!("https://evil.example/{GUID}/v2.0"),
             "https://login.microsoftonline.com/{tenantid}/v2.0".to_owned(),
+            "https://login.microsoftonline.com/GUID/v2.0".to_owned(),
         ] {
             assert!(authority.resolve(&wrong).is_err(), "{wrong}");
         }
