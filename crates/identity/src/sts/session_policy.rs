@@ -21,7 +21,8 @@ pub enum Access {
 pub struct Place {
     /// The bucket.
     pub bucket: BucketName,
-    /// The folder, with or without its last slash; empty for the whole bucket.
+    /// The folder, with or without its last slash; empty for the whole bucket. A folder may have the empty name: `/` is
+    /// what lies under it.
     pub prefix: KeyPrefix,
 }
 
@@ -136,13 +137,16 @@ impl SessionScope {
             for place in &self.only {
                 let bucket = place.bucket.as_str();
                 // A folder's listing asks for `folder/…`; `folder` alone would also show `folder-of-others`.
-                let folder = place.prefix.as_str().trim_end_matches('/');
-                if folder.is_empty() {
+                let prefix = place.prefix.as_str();
+                let folder = prefix.strip_suffix('/').unwrap_or(prefix);
+                if prefix.is_empty() {
                     keys.push(arn(&format!("{bucket}/*")));
                     statements.push(json!({ "Effect": "Allow", "Action": LIST, "Resource": arn(bucket) }));
                 } else {
                     let folder = escaped(folder);
-                    keys.push(arn(&format!("{bucket}/{folder}")));
+                    if !folder.is_empty() {
+                        keys.push(arn(&format!("{bucket}/{folder}")));
+                    }
                     keys.push(arn(&format!("{bucket}/{folder}/*")));
                     statements.push(json!({
                         "Effect": "Allow", "Action": LIST, "Resource": arn(bucket),
@@ -251,6 +255,20 @@ mod tests {
         let policy = scope.inline_policy(Partition::China).unwrap().unwrap();
         assert!(policy.contains("arn:aws-cn:s3:::data/*"));
         assert!(!policy.contains("s3:prefix") && !policy.contains("arn:aws:"));
+    }
+
+    #[test]
+    fn slashes_narrow_too() {
+        for (prefix, listed, keys) in [
+            ("/", "/*", json!(["arn:aws:s3:::data//*"])),
+            ("//", "//*", json!(["arn:aws:s3:::data//", "arn:aws:s3:::data///*"])),
+            ("a//", "a//*", json!(["arn:aws:s3:::data/a/", "arn:aws:s3:::data/a//*"])),
+        ] {
+            let scope = SessionScope { only: vec![place("data", prefix)], ..SessionScope::default() };
+            let statements = statements(&scope);
+            assert_eq!(statements[0]["Condition"]["StringLike"]["s3:prefix"], listed, "{prefix}");
+            assert_eq!(statements[2]["Resource"], keys, "{prefix}");
+        }
     }
 
     #[test]
