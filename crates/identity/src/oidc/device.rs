@@ -24,10 +24,14 @@ pub const WARNING: &str = "Enter this code only because you started this sign-in
 const INTERVAL_DEFAULT: Duration = Duration::from_secs(5);
 /// What RFC 8628 section 3.5 adds for each `slow_down`.
 const SLOW_DOWN_STEP: Duration = Duration::from_secs(5);
+/// However eager the issuer is to be asked.
+const INTERVAL_MIN: Duration = Duration::from_secs(1);
 /// A person has no use for a code that is asked about less often than this.
 const INTERVAL_MAX: Duration = Duration::from_secs(60);
 /// Entra's code lives for a quarter of an hour; this holds when the issuer says nothing.
 const LIFETIME_DEFAULT: Duration = Duration::from_secs(900);
+/// Nobody waits longer for a person than this, whatever the issuer says.
+const LIFETIME_MAX: Duration = Duration::from_secs(3600);
 
 /// What the person needs to finish the sign-in elsewhere.
 #[derive(Clone, PartialEq, Eq)]
@@ -109,11 +113,12 @@ impl Polling {
         // `verification_url` is what drafts of the RFC called it, and some issuers still do.
         let uri = text(URI).or_else(|refused| text("verification_url").map_err(|_| refused))?;
         let verification_uri = shown_url(uri).ok_or(DeviceError::Malformed { entry: URI })?;
-        let lifetime = seconds(document.get("expires_in")).unwrap_or(LIFETIME_DEFAULT);
+        let lifetime = seconds(document.get("expires_in")).unwrap_or(LIFETIME_DEFAULT).min(LIFETIME_MAX);
+        let interval = seconds(document.get("interval")).unwrap_or(INTERVAL_DEFAULT);
         let lifetime = SignedDuration::try_from(lifetime).unwrap_or(SignedDuration::ZERO);
         Ok(Self {
             device_code: Secret::new(text("device_code")?),
-            interval: seconds(document.get("interval")).unwrap_or(INTERVAL_DEFAULT).min(INTERVAL_MAX),
+            interval: interval.clamp(INTERVAL_MIN, INTERVAL_MAX),
             prompt: DevicePrompt {
                 user_code: user_code.to_owned(),
                 verification_uri,
@@ -209,6 +214,24 @@ mod tests {
             sparse.as_object_mut().unwrap().remove(entry);
         }
         assert_eq!(parse(&sparse).unwrap().wait(noon()), Ok(INTERVAL_DEFAULT));
+    }
+
+    #[test]
+    fn the_issuers_pace_and_patience_are_bounded() {
+        for (interval, lifetime, wait, end) in [
+            (json!(0), json!(31_536_000), 1, "2026-11-23T13:00:00Z"),
+            (json!("0.001"), json!(3601), 1, "2026-11-23T13:00:00Z"),
+            (json!(86_400), json!(600), 60, "2026-11-23T12:10:00Z"),
+            (json!(-1), json!("never"), 5, "2026-11-23T12:15:00Z"),
+        ] {
+            let mut grant = grant();
+            (grant["interval"], grant["expires_in"]) = (interval, lifetime);
+            let mut polling = parse(&grant).unwrap();
+            assert_eq!(polling.wait(noon()), Ok(Duration::from_secs(wait)));
+            assert_eq!(polling.prompt.expires_at.to_string(), end);
+            let pending = IssuerError::new("authorization_pending", None);
+            assert_eq!(polling.judge(&pending, noon()), Polled::Wait(Duration::from_secs(wait)));
+        }
     }
 
     #[test]
