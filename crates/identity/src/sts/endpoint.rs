@@ -154,7 +154,8 @@ fn check_custom(url: &Url) -> Result<(), EndpointError> {
 
 fn is_loopback(host: &Host<&str>) -> bool {
     match host {
-        Host::Domain(name) => *name == "localhost" || name.ends_with(".localhost"),
+        // Names under `localhost` are for the resolver to decide, and not every one keeps them on this machine.
+        Host::Domain(name) => *name == "localhost",
         Host::Ipv4(address) => IpAddr::V4(*address).is_loopback(),
         Host::Ipv6(address) => IpAddr::V6(*address).is_loopback(),
     }
@@ -212,6 +213,7 @@ mod tests {
             ("http://127.0.0.1:8333/", true),
             ("http://[::1]:8333/", true),
             ("http://localhost:8333/", true),
+            ("http://sts.localhost:8333/", false),
             ("http://sts.example.com/", false),
             ("http://127.0.0.1.example.com/", false),
             ("https://user:pass@sts.example.com/", false),
