@@ -1,7 +1,7 @@
 //! The desktop's own store: GNOME Keyring, KWallet, KeePassXC and others behind the Secret Service interface of D-Bus.
 //!
 //! The bus address is given by the caller, who read the environment. Every call makes a connection of its own, so that a daemon that
-//! was restarted is found again, and has a deadline. Without a bus, without a daemon or without a default collection the answer is
+//! was restarted is found again, and has a deadline of 5 s; only while the person is asked to unlock the store it has 120 s. Without a bus, without a daemon or without a default collection the answer is
 //! [`KeychainProblem::Unavailable`], at once; a locked collection is opened only if the person may be asked. Secrets travel in an
 //! encrypted session and are stored as base64, because KWallet keeps texts only.
 
@@ -12,6 +12,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use pintail_core::seam::BoxFuture;
 use secret_service::{EncryptionType, Error, SecretService};
+use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::{
@@ -62,17 +63,15 @@ impl SecretServiceKeychain {
             .map_err(|error| unavailable().because(error))
     }
 
-    async fn within<T>(
+    /// Unlocks something, if the person may be asked.
+    async fn unlock(
         &self,
-        work: impl Future<Output = Result<T, KeychainError>> + Send,
-    ) -> Result<T, KeychainError> {
-        let deadline = match self.unlock {
-            Unlock::Ask => DEADLINE_WITH_PERSON,
-            Unlock::Never => DEADLINE,
-        };
-        match tokio::time::timeout(deadline, work).await {
-            Ok(result) => result,
-            Err(_) => Err(KeychainError::new(KIND, KeychainProblem::TimedOut)),
+        patience: &mut Patience,
+        unlocking: impl Future<Output = Result<(), Error>> + Send,
+    ) -> Result<(), KeychainError> {
+        match self.unlock {
+            Unlock::Never => Err(KeychainError::new(KIND, KeychainProblem::Locked)),
+            Unlock::Ask => patience.person(unlocking).await,
         }
     }
 
@@ -81,16 +80,62 @@ impl SecretServiceKeychain {
         &self,
         service: &'a SecretService<'static>,
         attributes: HashMap<&str, &str>,
+        patience: &mut Patience,
     ) -> Result<Vec<secret_service::Item<'a>>, KeychainError> {
-        let mut found = service.search_items(attributes).await.map_err(failed)?;
+        let mut found = patience.daemon(service.search_items(attributes)).await?;
         for item in found.locked {
-            match self.unlock {
-                Unlock::Never => return Err(KeychainError::new(KIND, KeychainProblem::Locked)),
-                Unlock::Ask => item.unlock().await.map_err(failed)?,
-            }
+            self.unlock(patience, item.unlock()).await?;
             found.unlocked.push(item);
         }
         Ok(found.unlocked)
+    }
+}
+
+/// How long one call may still take.
+struct Patience {
+    until: Instant,
+}
+
+impl Patience {
+    fn new() -> Self {
+        Self { until: Instant::now() + DEADLINE }
+    }
+
+    /// Waits for an answer of the daemon.
+    async fn daemon<T, E: Into<CallError>>(
+        &self,
+        work: impl Future<Output = Result<T, E>> + Send,
+    ) -> Result<T, KeychainError> {
+        match tokio::time::timeout_at(self.until, work).await {
+            Ok(result) => result.map_err(|error| error.into().0),
+            Err(_) => Err(KeychainError::new(KIND, KeychainProblem::TimedOut)),
+        }
+    }
+
+    /// Waits for the person. What comes after that has all its time again.
+    async fn person(
+        &mut self,
+        work: impl Future<Output = Result<(), Error>> + Send,
+    ) -> Result<(), KeychainError> {
+        self.until = Instant::now() + DEADLINE_WITH_PERSON;
+        let unlocked = self.daemon(work).await;
+        *self = Self::new();
+        unlocked
+    }
+}
+
+/// What stopped a step of a call.
+struct CallError(KeychainError);
+
+impl From<KeychainError> for CallError {
+    fn from(error: KeychainError) -> Self {
+        Self(error)
+    }
+}
+
+impl From<Error> for CallError {
+    fn from(error: Error) -> Self {
+        Self(failed(error))
     }
 }
 
@@ -113,14 +158,16 @@ impl Keychain for SecretServiceKeychain {
     }
 
     fn get<'a>(&'a self, name: &'a EntryName) -> BoxFuture<'a, Result<Option<SecretBytes>, KeychainError>> {
-        Box::pin(self.within(async {
-            let service = self.connect().await?;
-            let Some(item) = self.items(&service, attributes(name)).await?.pop() else { return Ok(None) };
-            let text = Zeroizing::new(item.get_secret().await.map_err(failed)?);
+        Box::pin(async {
+            let mut patience = Patience::new();
+            let service = patience.daemon(self.connect()).await?;
+            let found = self.items(&service, attributes(name), &mut patience).await?.pop();
+            let Some(item) = found else { return Ok(None) };
+            let text = Zeroizing::new(patience.daemon(item.get_secret()).await?);
             let bytes =
                 STANDARD.decode(&*text).map_err(|_| KeychainError::new(KIND, KeychainProblem::Damaged))?;
             Ok(Some(SecretBytes::new(bytes)))
-        }))
+        })
     }
 
     fn set<'a>(
@@ -128,55 +175,51 @@ impl Keychain for SecretServiceKeychain {
         name: &'a EntryName,
         secret: &'a SecretBytes,
     ) -> BoxFuture<'a, Result<(), KeychainError>> {
-        Box::pin(self.within(async {
+        Box::pin(async {
             if secret.expose().len() > SECRET_MAX_BYTES {
                 return Err(KeychainError::new(KIND, KeychainProblem::TooLarge));
             }
-            let service = self.connect().await?;
-            let collection = service.get_default_collection().await.map_err(failed)?;
-            if collection.is_locked().await.map_err(failed)? {
-                match self.unlock {
-                    Unlock::Never => return Err(KeychainError::new(KIND, KeychainProblem::Locked)),
-                    Unlock::Ask => collection.unlock().await.map_err(failed)?,
-                }
+            let mut patience = Patience::new();
+            let service = patience.daemon(self.connect()).await?;
+            let collection = patience.daemon(service.get_default_collection()).await?;
+            if patience.daemon(collection.is_locked()).await? {
+                self.unlock(&mut patience, collection.unlock()).await?;
             }
             let text = Zeroizing::new(STANDARD.encode(secret.expose()));
             let label = format!("Pintail: {}", name.account());
             // Replaces the item with the same attributes, in one step.
-            collection
-                .create_item(&label, attributes(name), text.as_bytes(), true, "text/plain")
-                .await
-                .map_err(failed)?;
+            let item = collection.create_item(&label, attributes(name), text.as_bytes(), true, "text/plain");
+            patience.daemon(item).await?;
             Ok(())
-        }))
+        })
     }
 
     fn delete<'a>(&'a self, name: &'a EntryName) -> BoxFuture<'a, Result<(), KeychainError>> {
-        Box::pin(self.within(async {
-            let service = self.connect().await?;
-            for item in self.items(&service, attributes(name)).await? {
-                item.delete().await.map_err(failed)?;
+        Box::pin(async {
+            let mut patience = Patience::new();
+            let service = patience.daemon(self.connect()).await?;
+            for item in self.items(&service, attributes(name), &mut patience).await? {
+                patience.daemon(item.delete()).await?;
             }
             Ok(())
-        }))
+        })
     }
 
     fn list<'a>(&'a self, service: &'a str) -> BoxFuture<'a, Result<Vec<String>, KeychainError>> {
-        Box::pin(self.within(async move {
-            let connection = self.connect().await?;
-            let found = connection
-                .search_items(HashMap::from([APPLICATION, ("service", service)]))
-                .await
-                .map_err(failed)?;
+        Box::pin(async move {
+            let patience = Patience::new();
+            let connection = patience.daemon(self.connect()).await?;
+            let wanted = HashMap::from([APPLICATION, ("service", service)]);
+            let found = patience.daemon(connection.search_items(wanted)).await?;
             let mut accounts = Vec::new();
             // Names may be seen while the secrets are locked.
             for item in found.unlocked.iter().chain(&found.locked) {
-                accounts.extend(item.get_attributes().await.map_err(failed)?.remove("account"));
+                accounts.extend(patience.daemon(item.get_attributes()).await?.remove("account"));
             }
             accounts.sort();
             accounts.dedup();
             Ok(accounts)
-        }))
+        })
     }
 }
 
@@ -210,8 +253,13 @@ mod tests {
         let mute = folder.path().join("bus");
         let _listener = std::os::unix::net::UnixListener::bind(&mute).unwrap();
         let address = Some(format!("unix:path={}", mute.display()));
-        let keychain = SecretServiceKeychain::new(address, Unlock::Never);
-        let error = keychain.get(&EntryName::new("pintail", "a")).await.unwrap_err();
-        assert_eq!(error.problem, KeychainProblem::TimedOut);
+        // That the person may be asked is no reason to wait for a daemon.
+        for unlock in [Unlock::Never, Unlock::Ask] {
+            let keychain = SecretServiceKeychain::new(address.clone(), unlock);
+            let begun = Instant::now();
+            let error = keychain.get(&EntryName::new("pintail", "a")).await.unwrap_err();
+            assert_eq!(error.problem, KeychainProblem::TimedOut);
+            assert_eq!(begun.elapsed().as_secs(), 5, "{unlock:?}");
+        }
     }
 }
