@@ -124,6 +124,7 @@ struct Sight {
     owner: Owner,
 }
 
+#[derive(Debug)]
 enum Attempt {
     Busy(Sight),
     Taken(Grip),
@@ -286,6 +287,11 @@ fn attempt(
             generation + 1
         }
     };
+    take(path, nonce, generation)
+}
+
+/// Takes the lock under a number that was free when the folder was looked at.
+fn take(path: &Arc<Path>, nonce: &str, generation: u64) -> io::Result<Attempt> {
     let name = path.join(file_name(generation));
     if !create(path, nonce, &name)? {
         return Ok(Attempt::TooLate);

@@ -170,13 +170,14 @@ async fn a_view_of_the_folder_from_long_ago_gives_no_lock() {
     let lease = lock.acquire(&SeededRandom::new(1)).await.unwrap();
     lease.release().await;
     foreign(folder.path(), 30, &claim_of(Owner::this_process(), false), Duration::ZERO);
-    // Number 2 is free by name, and taken by number.
+    // Whoever saw number 1 only believes that number 2 is next: it is free by name, and taken by number.
     let path: Arc<Path> = folder.path().into();
-    assert!(create(&path, "n", &path.join(file_name(2))).unwrap());
+    let attempt = take(&path, "n", 2).unwrap();
+    assert!(matches!(attempt, Attempt::TooLate), "{attempt:?}");
     assert_eq!(highest(&path).unwrap(), Some(30));
-    let limited =
-        LockFolder::new(folder.path(), LockOptions { deadline: Duration::from_millis(100), ..options() });
-    assert!(limited.acquire(&SeededRandom::new(1)).await.is_err());
+    assert!(!path.join(file_name(2)).exists(), "nobody else is misled by it");
+    // A view that is not old gives the lock.
+    assert!(matches!(take(&path, "n", 31).unwrap(), Attempt::Taken(_)));
 }
 
 #[tokio::test]
