@@ -48,8 +48,10 @@ pub enum TokenSourceError {
 /// Gives new ID tokens without the person.
 ///
 /// Contract: the ID token is checked (signature as the issuer requires, issuer, audience, expiry, same subject as
-/// `previous`) before it is returned; the issuer is asked at most once per call, apart from retries that cannot spend a
-/// refresh token twice; no window is opened.
+/// `previous`) before it is returned; apart from repeating a request whose answer was lost or was a passing fault, the issuer is
+/// asked once per call; no window is opened. Such a repetition sends the same refresh token again, and an issuer that had
+/// replaced it already may refuse it: there is no other token to send, and issuers that rotate forgive a second use soon
+/// after the first.
 pub trait TokenSource: Send + Sync + std::fmt::Debug {
     /// Gets a new ID token for the refresh token of an earlier sign-in.
     fn fresh_id_token(
