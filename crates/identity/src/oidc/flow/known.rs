@@ -64,7 +64,8 @@ impl KnownIssuer {
                     self
                 }
             }
-            None => self,
+            // Whose the keys are is known from the document only.
+            None => Self::default(),
         }
     }
 }
@@ -86,4 +87,28 @@ pub(super) fn success(endpoint: Endpoint, response: &HttpResponse) -> Result<&[u
         Err(Refused::Issuer(source)) => SignInError::Issuer { endpoint, source },
         _ => SignInError::Status { endpoint, status },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oidc::jwks::{KeyNeed, KeySet};
+    use crate::oidc::testing::{ISSUER, NOON, TestKey, key_set, metadata};
+
+    #[test]
+    fn keys_are_of_use_only_to_the_authority_they_were_read_for() {
+        let (noon, entra): (Timestamp, Authority) = (NOON.parse().unwrap(), ISSUER.parse().unwrap());
+        let other: Authority = "https://idp.example".parse().unwrap();
+        let discovered = Some((entra.clone(), metadata(), noon));
+        let mut known = KnownIssuer { discovered, ..KnownIssuer::default() };
+        known.keys.store(KeySet::parse(key_set(&[&TestKey::rsa("k1")]).as_bytes()).unwrap(), noon);
+        let need = |known: &KnownIssuer, at| known.keys.need(Some("k1"), at);
+        assert_eq!(need(&known.clone().fresh(&entra, noon), noon), KeyNeed::Ready);
+        assert_eq!(need(&known.clone().fresh(&other, noon), noon), KeyNeed::Fetch);
+        // The document is read again; if that fails, nothing tells any more whose the keys are.
+        let later = noon + KnownIssuer::AGE_MAX;
+        let aged = known.fresh(&entra, later);
+        assert!(aged.metadata().is_none());
+        assert_eq!(need(&aged.fresh(&other, noon), noon), KeyNeed::Fetch);
+    }
 }
