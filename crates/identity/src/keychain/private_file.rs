@@ -97,9 +97,15 @@ impl PrivateFolder {
     pub(super) fn create(&self, name: &str, bytes: &[u8]) -> Result<bool, KeychainError> {
         let path = self.path.join(name);
         let (temporary, _) = self.write_temporary(name, bytes)?;
-        let linked = fs::hard_link(&temporary, &path);
+        let mut made = fs::hard_link(&temporary, &path);
         let _ = fs::remove_file(&temporary);
-        match linked {
+        if made.as_ref().is_err_and(|error| {
+            matches!(error.kind(), io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied)
+        }) {
+            // File systems without links (FAT, some FUSE ones): exclusive creation is all there is.
+            made = create_in_place(&path, bytes);
+        }
+        match made {
             Ok(()) => self.sync().map(|()| true),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
             Err(error) => Err(self.failed(&path, error)),
@@ -137,15 +143,7 @@ impl PrivateFolder {
         aws_lc_rs::rand::fill(&mut random)
             .map_err(|_| KeychainError::new(self.kind, KeychainProblem::Failed).at(&self.path))?;
         let temporary = self.path.join(format!(".{name}.{:016x}.new", u64::from_le_bytes(random)));
-        let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary).and_then(
-            |mut file| {
-                // The mode given to open is cut by the umask only, never widened; a default ACL can widen it.
-                file.set_permissions(fs::Permissions::from_mode(0o600))?;
-                file.write_all(bytes)?;
-                file.sync_all()?;
-                Ok(file)
-            },
-        );
+        let written = open_new(&temporary).and_then(|file| fill(file, bytes));
         match written {
             Ok(file) => Ok((temporary, file)),
             Err(error) => {
@@ -164,5 +162,39 @@ impl PrivateFolder {
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
             Err(error) => Err(self.failed(&self.path, error)),
         }
+    }
+}
+
+fn open_new(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}
+
+fn fill(mut file: File, bytes: &[u8]) -> io::Result<File> {
+    // The mode given to open is cut by the umask only, never widened; a default ACL can widen it.
+    file.set_permissions(fs::Permissions::from_mode(0o600))?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    Ok(file)
+}
+
+/// Creates a file under its own name, unless there is one already. A crash can leave a part of it.
+fn create_in_place(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    fill(open_new(path)?, bytes).map(drop).inspect_err(|_| {
+        let _ = fs::remove_file(path);
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_links_the_first_one_still_wins() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        create_in_place(&path, b"first").unwrap();
+        assert_eq!(create_in_place(&path, b"second").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(&path).unwrap(), b"first");
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
     }
 }
