@@ -24,6 +24,8 @@ use super::{Answer, Arrival, Expected, Ignored, Notice, RedirectError, RedirectR
 
 /// How long the other side may take to hand over an address.
 const HANDOVER_MAX: Duration = Duration::from_secs(5);
+/// How long to leave the socket alone after it jammed.
+const REST: Duration = Duration::from_millis(100);
 /// What the waiting process answers to the address it waited for, and to any other.
 const TAKEN: u8 = b'+';
 const REFUSED: u8 = b'-';
@@ -70,7 +72,11 @@ impl Scheme {
                 },
                 Some(_) = connections.join_next() => {}
                 accepted = waiting.listener.accept() => {
-                    let (stream, _) = accepted.map_err(RedirectError::Io)?;
+                    let Ok((stream, _)) = accepted else {
+                        // A machine out of file handles needs a rest; the person's sign-in goes on.
+                        tokio::time::sleep(REST).await;
+                        continue;
+                    };
                     let (expected, found) = (waiting.expected.clone(), found.clone());
                     connections.spawn(async move {
                         let taken = tokio::time::timeout(HANDOVER_MAX, take(stream, &expected)).await;
