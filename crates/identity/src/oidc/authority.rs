@@ -68,16 +68,6 @@ pub enum AuthorityError {
     },
 }
 
-/// Something about an authority that works for signing in and fails later.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AuthorityWarning {
-    /// Tokens name the issuer of each person's own tenant, and an IAM OIDC provider stands for one issuer.
-    ManyIssuers {
-        /// What was given as the tenant.
-        tenant: Tenant,
-    },
-}
-
 impl Authority {
     /// Makes the authority of a tenant in Entra's global cloud.
     pub fn entra(tenant: Tenant) -> Self {
@@ -126,16 +116,6 @@ impl Authority {
         match &self.0 {
             Kind::Entra { tenant, .. } => Some(tenant),
             Kind::Issuer(_) => None,
-        }
-    }
-
-    /// Returns what will go wrong later with this authority, if anything.
-    pub fn warning(&self) -> Option<AuthorityWarning> {
-        match self.tenant() {
-            Some(tenant) if !tenant.has_one_issuer() => {
-                Some(AuthorityWarning::ManyIssuers { tenant: tenant.clone() })
-            }
-            _ => None,
         }
     }
 
@@ -417,10 +397,8 @@ mod tests {
     }
 
     #[test]
-    fn common_is_allowed_with_a_warning_and_follows_the_tokens_tenant() {
+    fn common_is_allowed_and_follows_the_tokens_tenant() {
         let authority = Authority::entra(Tenant::Common);
-        assert_eq!(authority.warning(), Some(AuthorityWarning::ManyIssuers { tenant: Tenant::Common }));
-        assert_eq!(Authority::entra(tenant(GUID)).warning(), None);
         let rule = authority.resolve("https://login.microsoftonline.com/{tenantid}/v2.0").unwrap();
         assert!(rule.issuer().is_none() && rule.wants_tenant());
         let of = |tenant: &str| format!("https://login.microsoftonline.com/{tenant}/v2.0");

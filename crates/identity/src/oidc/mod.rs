@@ -41,8 +41,7 @@ mod untrusted;
 
 pub use aadsts::{Explanation, PAGE_ONLY, TRANSIENT, explain_aadsts, explain_oauth};
 pub use authority::{
-    Authority, AuthorityError, AuthorityWarning, ENTRA_CHINA, ENTRA_GLOBAL, ENTRA_US_GOVERNMENT,
-    IssuerMismatch, IssuerRule,
+    Authority, AuthorityError, ENTRA_CHINA, ENTRA_GLOBAL, ENTRA_US_GOVERNMENT, IssuerMismatch, IssuerRule,
 };
 pub use authorize::{Prompt, ScopeError, Scopes, SignInOptions};
 pub use browser::{Browser, BrowserError, NoBrowser, SystemBrowser};
