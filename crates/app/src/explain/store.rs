@@ -90,7 +90,7 @@ pub(super) fn network(kind: HttpErrorKind, whom: &str) -> Vec<String> {
             vec![format!("Look at the spelling of {whom}, and at your connection to the network.")]
         }
         HttpErrorKind::Connect => vec![format!(
-            "Look at your connection to the network, and whether {whom} can be reached from here (VPN, firewall, proxy)."
+            "Look at your connection to the network, and whether {whom} can be reached from here (VPN, firewall; or HTTPS_PROXY names a proxy that is away)."
         )],
         HttpErrorKind::Tls => vec![
             "If your company's proxy opens TLS, give its certificate: PINTAIL_CA_BUNDLE=FILE.".into(),
