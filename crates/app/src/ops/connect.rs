@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pintail_core::address::Address;
-use pintail_core::bookmark::{Authentication, Connection, Issuer, StsEndpoint as Sts};
+use pintail_core::bookmark::{Authentication, Connection, Issuer, SessionLength, StsEndpoint as Sts};
 use pintail_core::credential::{Credential, CredentialError, CredentialSource};
 use pintail_core::name::{BookmarkName, Region};
 use pintail_core::retry::Retry;
@@ -365,8 +365,11 @@ fn role(connection: &Connection) -> Result<RoleConfig, Error> {
     let endpoint = StsEndpoint::new(&choice, &connection.region).map_err(Error::StsEndpoint)?;
     let mut role = RoleConfig::new(endpoint, connection.role.clone());
     role.session_name = connection.session_name.clone();
-    // Without a wish of the bookmark's own: as long as the role allows.
-    role.duration = connection.duration.or(role.duration);
+    match connection.duration {
+        SessionLength::Longest => {}
+        SessionLength::Service => role.duration = None,
+        SessionLength::Exactly(duration) => role.duration = Some(duration),
+    }
     role.scope = scope(connection);
     role.next = connection
         .second_role

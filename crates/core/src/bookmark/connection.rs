@@ -46,6 +46,18 @@ pub enum Redirect {
     Scheme(Url),
 }
 
+/// How long a session is asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SessionLength {
+    /// As long as the role allows.
+    #[default]
+    Longest,
+    /// What the service gives to those who do not ask.
+    Service,
+    /// This long, if the role allows it.
+    Exactly(Duration),
+}
+
 /// Where STS is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StsEndpoint {
@@ -80,8 +92,8 @@ pub struct Connection {
     pub external_id: Option<String>,
     /// The name of the session, where it is not the person's.
     pub session_name: Option<SessionName>,
-    /// How long a session to ask for, where it is not "as long as the role allows".
-    pub duration: Option<Duration>,
+    /// How long a session to ask for.
+    pub duration: SessionLength,
     /// An inline session policy (JSON).
     pub session_policy: Option<String>,
     /// Managed policies that narrow the session.
@@ -164,7 +176,7 @@ pub mod property {
     pub const EXTERNAL_ID: &str = "pintail.external_id";
     /// The session's name; the AWS CLI's key.
     pub const SESSION_NAME: &str = "role_session_name";
-    /// The session's length in seconds; Cyberduck's key.
+    /// The session's length in seconds (Cyberduck's key), `longest` or `service`.
     pub const DURATION: &str = "s3.assumerole.durationseconds";
     /// An inline session policy; Cyberduck's key.
     pub const POLICY: &str = "s3.assumerole.policy";
@@ -257,7 +269,8 @@ impl Connection {
             second_role: custom(property::SECOND_ROLE).map(|text| text.parse()).transpose()?,
             external_id: custom(property::EXTERNAL_ID),
             session_name: custom(property::SESSION_NAME).map(|text| text.parse()).transpose()?,
-            duration: custom(property::DURATION).map(|text| duration(&text)).transpose()?,
+            duration: custom(property::DURATION)
+                .map_or(Ok(SessionLength::Longest), |text| duration(&text))?,
             session_policy: custom(property::POLICY),
             policy_arns: words(property::POLICY_ARNS),
             read_only: bookmark.text("Readonly").as_deref() == Some("true"),
@@ -317,12 +330,17 @@ fn redirect(text: Option<String>) -> Result<Redirect, ConnectionError> {
     }
 }
 
-fn duration(text: &str) -> Result<Duration, ConnectionError> {
+fn duration(text: &str) -> Result<SessionLength, ConnectionError> {
+    match text {
+        "longest" => return Ok(SessionLength::Longest),
+        "service" => return Ok(SessionLength::Service),
+        _ => {}
+    }
     // STS API reference, AssumeRoleWithWebIdentity: 900 seconds to 12 hours.
     match text.parse() {
-        Ok(seconds @ 900..=43_200) => Ok(Duration::from_secs(seconds)),
+        Ok(seconds @ 900..=43_200) => Ok(SessionLength::Exactly(Duration::from_secs(seconds))),
         _ => Err(ConnectionError::Value {
-            what: "session length (900 to 43200 seconds)",
+            what: "session length (900 to 43200 seconds, longest, or service)",
             text: text.to_owned(),
         }),
     }

@@ -10,7 +10,9 @@ use std::io::Cursor;
 
 use plist::{Dictionary, Value};
 
-pub use connection::{Authentication, Connection, ConnectionError, Issuer, Redirect, StsEndpoint, property};
+pub use connection::{
+    Authentication, Connection, ConnectionError, Issuer, Redirect, SessionLength, StsEndpoint, property,
+};
 
 use crate::name::{BookmarkName, NameError};
 

@@ -76,7 +76,7 @@ pub(crate) struct Add {
     /// The session's name, where it is not the person's.
     #[arg(long, value_name = "NAME", help_heading = "Role")]
     session_name: Option<String>,
-    /// The session's length in seconds, where it is not as long as the role allows.
+    /// The session's length: seconds, `longest` (as the role allows, the default) or `service` (what STS gives unasked).
     #[arg(long, value_name = "SECONDS", help_heading = "Role")]
     duration: Option<String>,
     /// The session may only read.
