@@ -48,3 +48,30 @@ fn every_lie_is_refused() {
     }
     assert!(lies >= 20, "{lies} lies");
 }
+
+/// A renewal is believed no more than a sign-in: another person's token, another issuer's, or none at all.
+///
+/// The first token is honest and reaches STS, which does not know this issuer; the sign-in is kept, and the next command renews it.
+#[test]
+fn every_lie_of_a_renewal_is_refused() {
+    let bench = Bench::load();
+    let mut lies = 0;
+    for (name, case) in &bench.hostile().cases {
+        if !name.starts_with("refresh") && name != "honest" {
+            continue;
+        }
+        let env = home();
+        bookmark(&env, &bench, "liar", bench.seaweedfs(), "public", &["--issuer", &case.url]);
+        sign_in(&env, "liar", &mut Person::new("alice")).exited(5);
+        let output = env.run(["whoami", "liar"]);
+        let reached_sts = output.stderr.contains("could not be exchanged");
+        if name == "honest" {
+            assert!(reached_sts, "{name}: the truth is believed: {}", output.stderr);
+            continue;
+        }
+        lies += 1;
+        assert!(!reached_sts, "{name}: the lie was believed: {}", output.stderr);
+        assert!(matches!(output.code(), Some(1 | 4 | 5)), "{name}: {:?} {}", output.code(), output.stderr);
+    }
+    assert!(lies >= 5, "{lies} lies");
+}

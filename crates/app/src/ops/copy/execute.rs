@@ -47,7 +47,9 @@ pub(crate) async fn execute(app: &App, plan: Plan, talk: &dyn Talk) -> Result<Re
                     stopped.store(true, Ordering::Relaxed);
                 }
                 report.failed += 1;
-                talk.failed(&step, &error);
+                if !matches!(error, Error::Stdio(_)) {
+                    talk.failed(&step, &error);
+                }
                 report.first_failure.get_or_insert(error);
             }
         }
