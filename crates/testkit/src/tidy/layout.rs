@@ -120,7 +120,7 @@ mod tests {
     fn a_machine_is_seen() {
         let bad = format!("see {}ot/notes\n", "/ro");
         let lock = "  \"resolved\": \"https://packages.example/x.tgz\",\n";
-        let fine = "https://example.com/work/items\n";
+        let fine = "https://example.com/Users/items\n";
         let house = House::of(&[("docs/a.md", &bad), ("x/package-lock.json", lock), ("docs/b.md", fine)]);
         assert_eq!(machine_paths(&house).len(), 2, "{:?}", machine_paths(&house));
     }
