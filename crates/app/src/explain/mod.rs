@@ -3,6 +3,7 @@
 //! The only place with advice. Every error of an operation passes here on its way to the terminal, by an exhaustive match, and
 //! leaves with its exit code.
 
+mod aadsts;
 mod exit;
 mod session;
 mod sign_in;

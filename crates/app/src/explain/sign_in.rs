@@ -2,9 +2,9 @@
 
 use pintail_identity::oidc::{
     AnswerRefusal, DeviceError, DriveError, IssuerError, PAGE_ONLY, SignInError, TokenRefusal,
-    explain_aadsts, explain_oauth,
 };
 
+use super::aadsts::{explain_aadsts, explain_oauth};
 use super::store::network;
 use super::{Exit, Explanation};
 use crate::ops::Error;

@@ -13,7 +13,6 @@ use pintail_core::retry::{Retry, Schedule};
 use pintail_core::seam::{Clock, HttpClient, HttpError, HttpErrorKind, HttpResponse, Random};
 use pintail_core::secret::Secret;
 
-use super::aadsts::PAGE_ONLY;
 use super::authority::Authority;
 use super::authorize::{Scopes, SignInOptions};
 use super::browser::{Browser, BrowserError};
@@ -136,6 +135,10 @@ impl fmt::Debug for Driver<'_> {
             .finish_non_exhaustive()
     }
 }
+
+/// AADSTS numbers of faults that Microsoft shows in the browser and never sends back: after them, a sign-in that waits for its
+/// answer waits in vain. A time-out has to name them.
+pub const PAGE_ONLY: &[u32] = &[50011, 700016, 90002, 50105, 50020];
 
 /// How long a person has in the browser: a second factor and a slow phone fit in.
 pub const TIME_MAX: Duration = Duration::from_secs(300);

@@ -13,10 +13,9 @@
 //! What the app calls: a [`Driver`] with [`Driver::sign_in`], [`Driver::sign_in_by_device_code`] and
 //! [`Driver::renew`]; one of [`Loopback`], [`scheme::Scheme`], [`Pasted`] or [`Either`] to receive the answer; a
 //! [`SystemBrowser`] or [`NoBrowser`]; [`sign_out_url`] to end the browser's session; [`handler`] to become the
-//! handler of a scheme; [`explain_aadsts`] and [`explain_oauth`] to say what an issuer's error means. Storing tokens
-//! and exchanging them at AWS are other modules' work.
+//! handler of a scheme. Storing tokens, exchanging them at AWS, and saying what an issuer's error means to a person are
+//! others' work.
 
-mod aadsts;
 mod authority;
 mod authorize;
 mod browser;
@@ -39,7 +38,6 @@ mod token;
 mod token_check;
 mod untrusted;
 
-pub use aadsts::{Explanation, PAGE_ONLY, TRANSIENT, explain_aadsts, explain_oauth};
 pub use authority::{
     Authority, AuthorityError, ENTRA_CHINA, ENTRA_GLOBAL, ENTRA_US_GOVERNMENT, IssuerMismatch, IssuerRule,
 };
@@ -49,7 +47,7 @@ pub use claims::{AWS_ROLES, ClaimError, Claims};
 pub use client_auth::{ClientAuthentication, ClientCertificate, ClientCertificateError};
 pub use device::{DeviceError, DevicePrompt, WARNING as DEVICE_WARNING};
 pub use discovery::{DiscoveryError, Endpoint, Metadata};
-pub use drive::{Awaited, DriveError, Driver, Event, TIME_MAX};
+pub use drive::{Awaited, DriveError, Driver, Event, PAGE_ONLY, TIME_MAX};
 pub use end_session::{SignOutOptions, sign_out_url};
 pub use flow::{Fetch, Input, KnownIssuer, Now, Renewal, Replay, SignIn, SignInError, Step, Tokens};
 pub use jwks::{Algorithm, Key, KeyCache, KeyNeed, KeyNotFound, KeySet, KeySetError};

@@ -1,7 +1,7 @@
 //! An error that the issuer answered with, taken apart.
 //!
 //! Decisions hang on the OAuth `error` code only; Microsoft says that the AADSTS numbers may change. The numbers pick
-//! an [explanation](super::aadsts) and name the handful of faults that pass by themselves. Descriptions are text of
+//! an text in the app and name the handful of faults that pass by themselves. Descriptions are text of
 //! others and may name a person: they are escaped, cut, and left out of `Debug`.
 
 use http::StatusCode;
@@ -9,8 +9,10 @@ use pintail_core::retry::Retry;
 use pintail_core::secret::Secret;
 use serde_json::{Map, Value};
 
-use super::aadsts::TRANSIENT;
 use super::untrusted::{Personal, WORD_CHARS_MAX, printable};
+
+/// AADSTS numbers of faults at Microsoft's side that pass by themselves.
+const TRANSIENT: &[u32] = &[70012, 90006, 90024, 90033, 90055, 90090, 50033, 50087];
 
 /// The longest description that is kept: more than any issuer writes, less than a screen.
 const DESCRIPTION_CHARS_MAX: usize = 600;

@@ -1,37 +1,30 @@
 //! What the issuer's error codes mean, what usually causes them here, and what mends them.
 //!
-//! Data only, for the one place in the app that explains errors. The numbers are Microsoft's and may change: nothing
-//! decides by them except [`TRANSIENT`], and an unknown number is an ordinary case.
+//! Data only. The numbers are Microsoft's and may change: they pick a text and decide nothing, and an unknown number is an
+//! ordinary case.
 
 /// An error in plain words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Explanation {
+pub(super) struct Explanation {
     /// What happened.
-    pub meaning: &'static str,
+    pub(super) meaning: &'static str,
     /// What usually causes it in a set-up like ours.
-    pub cause: &'static str,
+    pub(super) cause: &'static str,
     /// What mends it.
-    pub fix: &'static str,
+    pub(super) fix: &'static str,
 }
 
 const fn says(meaning: &'static str, cause: &'static str, fix: &'static str) -> Explanation {
     Explanation { meaning, cause, fix }
 }
 
-/// Faults at Microsoft's side that pass by themselves.
-pub const TRANSIENT: &[u32] = &[70012, 90006, 90024, 90033, 90055, 90090, 50033, 50087];
-
-/// Faults that Microsoft shows in the browser and never sends back: after them, a sign-in that waits for its redirect
-/// waits in vain. A time-out has to name them.
-pub const PAGE_ONLY: &[u32] = &[50011, 700016, 90002, 50105, 50020];
-
 /// Returns the explanation of an AADSTS number, if there is one.
-pub fn explain_aadsts(number: u32) -> Option<&'static Explanation> {
+pub(super) fn explain_aadsts(number: u32) -> Option<&'static Explanation> {
     AADSTS.iter().find(|(numbers, _)| numbers.contains(&number)).map(|(_, explanation)| explanation)
 }
 
 /// Returns the explanation of an OAuth `error` code (RFC 6749, RFC 8628, OpenID Connect Core), if there is one.
-pub fn explain_oauth(error: &str) -> Option<&'static Explanation> {
+pub(super) fn explain_oauth(error: &str) -> Option<&'static Explanation> {
     OAUTH.iter().find(|(codes, _)| codes.contains(&error)).map(|(_, explanation)| explanation)
 }
 
@@ -675,7 +668,7 @@ mod tests {
             );
             assert!(fix.ends_with('.') && fix.starts_with(char::is_uppercase), "{fix}");
         }
-        for number in TRANSIENT.iter().chain(PAGE_ONLY) {
+        for number in pintail_identity::oidc::PAGE_ONLY {
             assert!(explain_aadsts(*number).is_some(), "{number}");
         }
     }
