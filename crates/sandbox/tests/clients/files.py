@@ -12,6 +12,8 @@ content = {"a.txt": b"a", "deep/b with space.txt": b"b" * 1000, "deep/deeper/c+%
 for name, data in content.items():
     with open(f"{scratch}/tree/{name}", "wb") as file:
         file.write(data)
+    # A listing tells whole seconds, as S3's does: a file written within the second of its upload would look newer than its copy.
+    os.utime(f"{scratch}/tree/{name}", (1_700_000_000, 1_700_000_000))
 
 
 def s3(*args, **more):
