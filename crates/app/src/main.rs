@@ -6,10 +6,9 @@
 //! ```
 
 mod cli;
-mod environment;
+
 mod explain;
 mod ops;
-mod system;
 
 use std::process::ExitCode;
 

@@ -12,10 +12,10 @@ use clap::Parser;
 
 use self::commands::Command;
 use self::render::{ColourChoice, Output};
-use crate::environment::Environment;
 use crate::explain::{self, Exit};
 use crate::ops::signal::Signals;
 use crate::ops::{App, Error};
+use pintail_connect::Environment;
 
 /// S3 with the sign-in you already have: Microsoft Entra ID or any OpenID Connect issuer, and no AWS key anywhere
 ///

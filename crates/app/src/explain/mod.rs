@@ -4,6 +4,7 @@
 //! leaves with its exit code.
 
 mod aadsts;
+mod connect;
 mod exit;
 mod session;
 mod sign_in;
@@ -48,41 +49,12 @@ pub(crate) fn explain(error: &Error) -> Explanation {
         return session::explain(error, missing);
     }
     let with = |exit, next: &[&str]| Explanation::new(error, exit, next.iter().map(|&text| text.to_owned()));
-    let known = |names: &[pintail_core::name::BookmarkName]| {
-        let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
-        format!("Name one of your bookmarks: {}.", names.join(", "))
-    };
     match error {
         Error::Address(_) => with(
             Exit::Usage,
             &["Write s3://bucket/key, or BOOKMARK:bucket/key; `pintail bookmark ls` lists your bookmarks."],
         ),
-        Error::Authority { .. } => {
-            with(Exit::Failed, &["Correct the bookmark with `pintail bookmark add … --force`."])
-        }
-        Error::Bookmark { path, .. } => {
-            Explanation::new(error, Exit::Failed, [format!("Mend or remove the file {}.", path.display())])
-        }
-        Error::BookmarkExists(name) => Explanation::new(
-            error,
-            Exit::Failed,
-            [format!("Look at it with `pintail bookmark show {name}`; `--force` replaces it.")],
-        ),
-        Error::ClientCertificate(_) => with(
-            Exit::Failed,
-            &["Look at the files that the bookmark names: --certificate and --certificate-key."],
-        ),
-        Error::Connection { name, source } => {
-            let next = match source {
-                pintail_core::bookmark::ConnectionError::Missing { option, .. } => {
-                    format!("Give {option} to `pintail bookmark add {name}`.")
-                }
-                _ => format!(
-                    "Correct the value; `pintail bookmark add {name} … --force` replaces the bookmark."
-                ),
-            };
-            Explanation::new(error, Exit::Usage, [next])
-        }
+        Error::Connect(source) => connect::explain(error, source),
         Error::Deliver(_) => with(Exit::Failed, &["Start the sign-in again: `pintail login`."]),
         Error::Different { .. } => with(
             Exit::Failed,
@@ -94,27 +66,8 @@ pub(crate) fn explain(error: &Error) -> Explanation {
             Exit::Failed,
             &["Look at who may write the folders of the desktop: $XDG_DATA_HOME and $XDG_CONFIG_HOME."],
         ),
+        Error::Local { source, .. } => local(error, source),
         Error::Interrupted => with(Exit::Interrupted, &[]),
-        Error::Keychain(_) => session::explain_keychain(error),
-        Error::Local { source, .. } => match source.kind() {
-            std::io::ErrorKind::NotFound => with(Exit::NotFound, &[]),
-            std::io::ErrorKind::PermissionDenied => {
-                with(Exit::Failed, &["Look at who owns it and who may write there."])
-            }
-            std::io::ErrorKind::StorageFull => {
-                with(Exit::Failed, &["Make room on the disk, then copy again."])
-            }
-            _ => with(Exit::Failed, &[]),
-        },
-        Error::Name(_) => with(Exit::Usage, &[]),
-        Error::NoBookmark { known: names, .. } if names.is_empty() => with(
-            Exit::NotFound,
-            &["Add one: `pintail bookmark add --help`; or try the small cloud: `pintail sandbox`."],
-        ),
-        Error::NoBookmark { known: names, .. } => Explanation::new(error, Exit::NotFound, [known(names)]),
-        Error::NoClientSecret => {
-            with(Exit::Failed, &["Give it again: `pintail bookmark add … --client-secret --force`."])
-        }
         Error::Plan(source) => with(
             Exit::Usage,
             match source {
@@ -130,30 +83,27 @@ pub(crate) fn explain(error: &Error) -> Explanation {
                 PlanError::NotAFile(_) => &["Give it on standard input: `cat FILE | pintail cp - TARGET`."],
             },
         ),
-        Error::Proxy(_) => with(Exit::Failed, &["Correct HTTPS_PROXY, http_proxy or NO_PROXY."]),
-        Error::S3Endpoint(_) => with(Exit::Usage, &["Correct --endpoint of the bookmark."]),
         Error::Sandbox(_) => with(Exit::Failed, &["Choose other ports with --port, or 0 for free ones."]),
-        Error::Scope(_) => with(Exit::Usage, &["Correct --scope of the bookmark."]),
-        Error::Session(missing) => session::explain(error, missing),
         Error::SignIn(source) => sign_in::explain(error, source),
         Error::SourceChanged(_) => with(Exit::Failed, &["Copy it again when nothing writes to it."]),
         Error::Stdio(_) => with(Exit::Failed, &[]),
         Error::Store(source) => store::explain(error, source),
-        Error::StsEndpoint(_) => with(Exit::Usage, &["Correct --sts-endpoint or --region of the bookmark."]),
         Error::TargetTaken(_) => with(Exit::Failed, &[]),
         Error::TargetNotAFile(_) => with(Exit::Failed, &["Choose another target; `-` is standard output."]),
-        Error::Tls(_) => with(
-            Exit::Failed,
-            &["Look at the CA bundle: PINTAIL_CA_BUNDLE, AWS_CA_BUNDLE, or the bookmark's own."],
-        ),
         Error::Usage(_) => with(Exit::Usage, &[]),
-        Error::WhichBookmark { known: names } if names.is_empty() => with(
-            Exit::Usage,
-            &["Add one: `pintail bookmark add --help`; or try the small cloud: `pintail sandbox`."],
-        ),
-        Error::WhichBookmark { known: names } => {
-            Explanation::new(error, Exit::Usage, [known(names), "Or set PINTAIL_BOOKMARK.".into()])
+    }
+}
+
+/// Explains what a file or folder of this machine refused.
+fn local(error: &dyn StdError, source: &std::io::Error) -> Explanation {
+    let with = |exit, next: &[&str]| Explanation::new(error, exit, next.iter().map(|&text| text.to_owned()));
+    match source.kind() {
+        std::io::ErrorKind::NotFound => with(Exit::NotFound, &[]),
+        std::io::ErrorKind::PermissionDenied => {
+            with(Exit::Failed, &["Look at who owns it and who may write there."])
         }
+        std::io::ErrorKind::StorageFull => with(Exit::Failed, &["Make room on the disk, then copy again."]),
+        _ => with(Exit::Failed, &[]),
     }
 }
 

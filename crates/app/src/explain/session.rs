@@ -1,10 +1,11 @@
 //! What it means that there is no credential: nobody signed in, the sign-in is over, or the exchange is refused.
 
+use pintail_connect::NoCredential;
 use pintail_identity::keychain::KeychainProblem;
 use pintail_identity::session::{SessionError, TokenSourceError, error::SignInOver};
 
 use super::{Exit, Explanation, sign_in, sts};
-use crate::ops::{Error, NoCredential};
+use crate::ops::Error;
 
 /// Explains an operation that failed for want of a credential.
 pub(super) fn explain(error: &Error, missing: &NoCredential) -> Explanation {
@@ -61,7 +62,7 @@ pub(super) fn explain(error: &Error, missing: &NoCredential) -> Explanation {
 /// Explains a keychain that failed outside a session.
 pub(super) fn explain_keychain(error: &Error) -> Explanation {
     let next = match error {
-        Error::Keychain(keychain) => keychain_advice(&keychain.problem),
+        Error::Connect(pintail_connect::Error::Keychain(keychain)) => keychain_advice(&keychain.problem),
         _ => Vec::new(),
     };
     Explanation::new(error, Exit::Failed, next)

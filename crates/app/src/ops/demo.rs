@@ -15,13 +15,13 @@ use pintail_identity::oidc::{Browser, BrowserError};
 use pintail_sandbox::{Sandbox, visitor::Visitor};
 use tempfile::TempDir;
 
-use super::bookmarks::Settings;
 use super::copy::{self, Proof};
 use super::list::{self, Entry};
 use super::sandbox::{settings, start};
 use super::sign_in::{self, Event, Method, Options, Talk, Who};
 use super::{App, Error};
-use crate::environment::{Environment, Folders};
+use pintail_connect::Settings;
+use pintail_connect::{Environment, Folders};
 
 /// Something that was done.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ pub(crate) async fn run(
         .tempdir()
         .map_err(|source| Error::local("make a folder in", &std::env::temp_dir(), source))?;
     let sandbox = start(0).await?;
-    let stage = Stage { app: App::new(surroundings(&app.environment, &home)), home, sandbox };
+    let stage = Stage { app: App::new(surroundings(app.environment(), &home)), home, sandbox };
     let outcome = stage.play(sink).await;
     stage.sandbox.stop().await;
     outcome

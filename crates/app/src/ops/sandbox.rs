@@ -4,9 +4,9 @@ use pintail_core::bookmark::property;
 use pintail_core::name::BookmarkName;
 use pintail_sandbox::{Sandbox, Summary};
 
-use super::bookmarks::Settings;
 use super::signal::Signals;
 use super::{App, Error};
+use pintail_connect::{self as connect, Settings};
 
 /// How to run the sandbox.
 #[derive(Clone, Copy, Debug)]
@@ -81,9 +81,11 @@ fn install(app: &App, summary: &Summary) -> Result<BookmarkName, Error> {
     let name: BookmarkName = "sandbox".parse()?;
     let bookmarks = app.bookmarks();
     match bookmarks.load(&name) {
-        Ok(bookmark) if bookmark.custom(MARK).is_none() => return Err(Error::BookmarkExists(name)),
-        Ok(_) | Err(Error::NoBookmark { .. }) => {}
-        Err(error) => return Err(error),
+        Ok(bookmark) if bookmark.custom(MARK).is_none() => {
+            return Err(connect::Error::BookmarkExists(name).into());
+        }
+        Ok(_) | Err(connect::Error::NoBookmark { .. }) => {}
+        Err(error) => return Err(error.into()),
     }
     let mut settings = settings(summary);
     settings.custom.push((MARK, summary.issuer.clone()));
@@ -95,9 +97,9 @@ fn install(app: &App, summary: &Summary) -> Result<BookmarkName, Error> {
 fn uninstall(app: &App, name: &BookmarkName, summary: &Summary) -> Result<(), Error> {
     match app.bookmarks().load(name) {
         Ok(bookmark) if bookmark.custom(MARK).as_ref() == Some(&summary.issuer) => {
-            app.bookmarks().remove(name)
+            Ok(app.bookmarks().remove(name)?)
         }
-        Ok(_) | Err(Error::NoBookmark { .. }) => Ok(()),
-        Err(error) => Err(error),
+        Ok(_) | Err(connect::Error::NoBookmark { .. }) => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }

@@ -39,10 +39,10 @@ pub(crate) fn uninstall(app: &App) -> Result<Registration, Error> {
 
 /// Hands an answer to the process that waits for it.
 pub(crate) async fn deliver(app: &App, url: String) -> Result<(), Error> {
-    Ok(hand_over(&Secret::new(url), &app.environment.folders.runtime).await?)
+    Ok(hand_over(&Secret::new(url), &app.environment().folders.runtime).await?)
 }
 
 fn folders(app: &App) -> DesktopFolders {
-    let folders = &app.environment.folders;
+    let folders = &app.environment().folders;
     DesktopFolders { data: folders.desktop_data.clone(), config: folders.desktop_config.clone() }
 }

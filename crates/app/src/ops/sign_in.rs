@@ -9,22 +9,18 @@ use std::time::Duration;
 use jiff::Timestamp;
 use pintail_core::bookmark::{Connection, Issuer, Redirect};
 use pintail_core::name::{AccountId, BookmarkName, ClientId, RoleArn, Tenant};
-use pintail_core::retry::Retry;
-use pintail_core::seam::{BoxFuture, Clock, HttpClient, HttpRequest, Random};
+use pintail_core::seam::HttpRequest;
 use pintail_core::secret::Secret;
 use pintail_identity::oidc::{
-    self, Browser, Client, DriveError, Driver, Either, Identity as Subject, KnownIssuer, Loopback,
-    LoopbackOptions, Metadata, NoBrowser, Pasted, Personal, Prompt, RedirectReceiver, Renewal, Scopes,
-    SignInOptions, SignOutOptions, SystemBrowser, Tokens, scheme::Scheme, sign_out_url,
+    self, Browser, DriveError, Driver, Either, KnownIssuer, Loopback, LoopbackOptions, Metadata, NoBrowser,
+    Pasted, Personal, Prompt, RedirectReceiver, SignInOptions, SignOutOptions, SystemBrowser, Tokens,
+    scheme::Scheme, sign_out_url,
 };
-use pintail_identity::session::{
-    FreshTokens, RenewalMeans, SessionError, SessionStatus, TokenSource, TokenSourceError,
-};
-use pintail_identity::sts::TokenFacts;
+use pintail_identity::session::{RenewalMeans, SessionError, SessionStatus};
 use url::Url;
 
-use super::connect::Identity;
 use super::{App, Error};
+use pintail_connect::{Identity, fresh};
 
 /// How the person signs in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,7 +130,7 @@ pub(crate) async fn sign_in(
     talk: &dyn Talk,
 ) -> Result<Who, Error> {
     let browser: Box<dyn Browser> = if options.open_browser && app.can_open_browser() {
-        Box::new(SystemBrowser::new(app.environment.browser.as_deref()))
+        Box::new(SystemBrowser::new(app.environment().browser.as_deref()))
     } else {
         Box::new(NoBrowser)
     };
@@ -175,7 +171,7 @@ pub(crate) async fn sign_out(app: &App, name: &BookmarkName, open: bool) -> Resu
     let page = sign_out_page(&identity).await;
     let opened = match &page {
         Some(page) if open && app.can_open_browser() => {
-            let browser = SystemBrowser::new(app.environment.browser.as_deref());
+            let browser = SystemBrowser::new(app.environment().browser.as_deref());
             browser.open(&Secret::new(page.as_str())).await.is_ok()
         }
         _ => false,
@@ -201,13 +197,14 @@ pub(crate) async fn forget(app: &App, name: &BookmarkName) -> Result<(), Error> 
         let removed = identity.session.logout().await;
         removed.map_err(|error| identity.credentials(name).missing(Arc::new(error)))?;
     }
-    app.forget_client_secret(name).await
+    Ok(app.forget_client_secret(name).await?)
 }
 
 impl App {
     /// Tells whether a browser opened here would be in front of the person.
     fn can_open_browser(&self) -> bool {
-        self.environment.browser.is_some() || (self.environment.has_display && !self.environment.is_remote)
+        self.environment().browser.is_some()
+            || (self.environment().has_display && !self.environment().is_remote)
     }
 }
 
@@ -259,7 +256,7 @@ async fn obtain(
             silence.lock().expect("no holder of this lock panics").get_or_insert(error);
         }
     };
-    let mut driver = Driver::new(identity.http.as_ref(), app.clock.as_ref(), app.random.as_ref(), &events);
+    let mut driver = Driver::new(identity.http.as_ref(), app.clock(), app.random(), &events);
     driver.time_max = options.timeout;
     let mut known = KnownIssuer::default();
     let tokens = if options.method == Method::Device {
@@ -294,7 +291,7 @@ fn receiver(app: &App, connection: &Connection, method: Method) -> Result<Box<dy
             Box::new(loopback)
         }
         Redirect::Scheme(url) => {
-            let folder = &app.environment.folders.runtime;
+            let folder = &app.environment().folders.runtime;
             private_folder(folder)?;
             let scheme = Scheme::new(url.as_str(), folder.clone());
             if method == Method::Paste {
@@ -356,87 +353,4 @@ async fn sign_out_page(identity: &Identity) -> Option<Url> {
     let answer = identity.http.send(request).await.ok()?;
     let metadata = Metadata::parse(&identity.client.authority, &answer.body).ok()?;
     sign_out_url(&metadata, &identity.client.client_id, &SignOutOptions::default())
-}
-
-/// Puts checked tokens into the form that a session takes.
-fn fresh(tokens: Tokens) -> FreshTokens {
-    let claims = &tokens.claims;
-    let person = claims.preferred_username.as_ref().or(claims.email.as_ref()).or(claims.name.as_ref());
-    FreshTokens {
-        facts: TokenFacts {
-            issuer: claims.issuer.clone(),
-            audience: claims.audiences.clone(),
-            authorized_party: claims.authorized_party.clone(),
-            subject: claims.subject.expose().to_owned(),
-            expires_at: claims.expires_at,
-        },
-        expires_at: claims.expires_at,
-        session_name_hint: person.map(|person| person.expose().to_owned()),
-        id_token: tokens.id_token,
-        refresh_token: tokens.refresh_token,
-    }
-}
-
-/// The issuer as a source of ID tokens: renews sign-ins without the person.
-#[derive(Debug)]
-pub(super) struct IssuerTokens {
-    client: Client,
-    scopes: Scopes,
-    http: Arc<dyn HttpClient>,
-    clock: Arc<dyn Clock>,
-    random: Arc<dyn Random>,
-    known: Mutex<KnownIssuer>,
-}
-
-impl IssuerTokens {
-    pub(super) fn new(
-        client: Client,
-        scopes: Scopes,
-        http: Arc<dyn HttpClient>,
-        clock: Arc<dyn Clock>,
-        random: Arc<dyn Random>,
-    ) -> Self {
-        Self { client, scopes, http, clock, random, known: Mutex::default() }
-    }
-
-    async fn renew(
-        &self,
-        refresh_token: Secret,
-        previous: &TokenFacts,
-    ) -> Result<FreshTokens, TokenSourceError> {
-        let renewal = Renewal {
-            refresh_token,
-            scopes: self.scopes.clone(),
-            identity: Subject { issuer: previous.issuer.clone(), subject: previous.subject.clone() },
-            nonce: None,
-        };
-        let silent = |_: oidc::Event<'_>| {};
-        let driver = Driver::new(self.http.as_ref(), self.clock.as_ref(), self.random.as_ref(), &silent);
-        let mut known = self.known.lock().expect("no holder of this lock panics").clone();
-        let renewed = driver.renew(&self.client, &renewal, &mut known).await;
-        *self.known.lock().expect("no holder of this lock panics") = known;
-        renewed.map(fresh).map_err(|error| {
-            let retry = error.retry();
-            let source: Arc<dyn std::error::Error + Send + Sync> = Arc::new(error);
-            match retry {
-                Retry::AfterSignIn => TokenSourceError::SignInAgain { source: Some(source) },
-                retry => TokenSourceError::Failed { retry, source },
-            }
-        })
-    }
-}
-
-impl TokenSource for IssuerTokens {
-    fn fresh_id_token(
-        &self,
-        refresh_token: Option<Secret>,
-        previous: Option<TokenFacts>,
-    ) -> BoxFuture<'_, Result<FreshTokens, TokenSourceError>> {
-        Box::pin(async move {
-            match (refresh_token, previous) {
-                (Some(token), Some(previous)) => self.renew(token, &previous).await,
-                _ => Err(TokenSourceError::SignInAgain { source: None }),
-            }
-        })
-    }
 }

@@ -4,11 +4,12 @@ use super::text::{Keep, lines_with, strip, without_tests};
 use super::{House, Source, Violation};
 
 /// Crates of the product and the cloud in a box.
-const PRODUCT: [&str; 5] = ["app", "core", "identity", "sandbox", "store"];
+const PRODUCT: [&str; 6] = ["app", "connect", "core", "identity", "sandbox", "store"];
 
 /// What each crate may depend on among ours, in `[dependencies]`.
-const ARROWS: [(&str, &[&str]); 7] = [
-    ("app", &["pintail-core", "pintail-identity", "pintail-store", "pintail-sandbox"]),
+const ARROWS: [(&str, &[&str]); 8] = [
+    ("app", &["pintail-connect", "pintail-core", "pintail-identity", "pintail-store", "pintail-sandbox"]),
+    ("connect", &["pintail-core", "pintail-identity", "pintail-store"]),
     ("core", &[]),
     ("identity", &["pintail-core"]),
     ("sandbox", &[]),
@@ -18,7 +19,8 @@ const ARROWS: [(&str, &[&str]); 7] = [
 ];
 
 /// What the sandbox may not even be tested with, lest a wrong reading agree with itself.
-const CLIENT_CRATES: [&str; 4] = ["pintail", "pintail-core", "pintail-identity", "pintail-store"];
+const CLIENT_CRATES: [&str; 5] =
+    ["pintail", "pintail-connect", "pintail-core", "pintail-identity", "pintail-store"];
 
 /// What pure code does not know. An IP address is a value; a socket is not.
 const IMPURE: [&str; 16] = [
@@ -98,16 +100,16 @@ pub fn purity(house: &House) -> Vec<Violation> {
     found
 }
 
-/// Only `crates/app/src/environment.rs` reads the environment.
+/// Only `crates/connect/src/environment.rs` reads the environment.
 #[must_use]
 pub fn environment(house: &House) -> Vec<Violation> {
     let words = ["env::var", "env::var_os", "env::vars", "env::vars_os"];
     elsewhere(
         house,
-        &["crates/app/src/environment.rs"],
+        &["crates/connect/src/environment.rs"],
         Keep::Code,
         &words,
-        "only the app's environment.rs reads",
+        "only connect's environment.rs reads",
     )
 }
 
@@ -118,7 +120,7 @@ pub fn printing(house: &House) -> Vec<Violation> {
     let macros = ["eprint!", "eprintln!", "print!", "println!"];
     let mut found = elsewhere(house, &printers, Keep::Code, &macros, "only render prints");
     // The environment asks whether a stream is a terminal.
-    let others = [printers[0], printers[1], "crates/app/src/environment.rs"];
+    let others = [printers[0], printers[1], "crates/connect/src/environment.rs"];
     let streams = ["io::stdout", "io::stderr", "stdout()", "stderr()"];
     found.extend(elsewhere(house, &others, Keep::Code, &streams, "only render holds"));
     found
@@ -200,7 +202,7 @@ mod tests {
     fn reading_the_environment_elsewhere_is_seen() {
         let text = "//! X.\nfn f() { std::env::var_os(\"A\"); }\n";
         let house = House::of(&[
-            ("crates/app/src/environment.rs", text),
+            ("crates/connect/src/environment.rs", text),
             ("crates/app/src/ops/mod.rs", text),
             ("xtask/src/a.rs", text),
         ]);
@@ -212,7 +214,7 @@ mod tests {
         let text = "//! X.\nfn f() { println!(); }\nfn g() { std::io::stdout().is_terminal(); }\n";
         let house = House::of(&[
             ("crates/app/src/cli/render/mod.rs", text),
-            ("crates/app/src/environment.rs", "//! X.\nfn g() { std::io::stdout().is_terminal(); }\n"),
+            ("crates/connect/src/environment.rs", "//! X.\nfn g() { std::io::stdout().is_terminal(); }\n"),
             ("crates/store/src/lib.rs", text),
         ]);
         let found = printing(&house);

@@ -5,8 +5,8 @@ use pintail_core::name::BookmarkName;
 
 use crate::cli::{Outcome, render::Output, show};
 use crate::explain::Exit;
-use crate::ops::bookmarks::Settings;
 use crate::ops::{App, Error, sign_in};
+use pintail_connect::Settings;
 
 /// Manage bookmarks: which tenant, which role, which S3
 #[derive(Debug, clap::Subcommand)]
@@ -126,16 +126,18 @@ impl Command {
             Self::Add(add) => return add.run(app, output).await,
             Self::Ls => {
                 let names = app.bookmarks().names()?;
-                let listed: Vec<_> =
-                    names.into_iter().map(|name| (app.bookmarks().connection(&name), name)).collect();
+                let listed: Vec<_> = names
+                    .into_iter()
+                    .map(|name| (app.bookmarks().connection(&name).map_err(Error::from), name))
+                    .collect();
                 show::bookmarks(output, &listed)?;
             }
             Self::Show { name } => {
-                let name: BookmarkName = name.parse().map_err(Error::Name)?;
+                let name: BookmarkName = name.parse()?;
                 show::bookmark(output, &name, &app.bookmarks().connection(&name)?)?;
             }
             Self::Rm { name } => {
-                let name: BookmarkName = name.parse().map_err(Error::Name)?;
+                let name: BookmarkName = name.parse()?;
                 sign_in::forget(app, &name).await?;
                 app.bookmarks().remove(&name)?;
                 show::bookmark_removed(output, &name)?;
@@ -147,7 +149,7 @@ impl Command {
 
 impl Add {
     async fn run(self, app: &App, output: &Output) -> Outcome {
-        let name: BookmarkName = self.name.parse().map_err(Error::Name)?;
+        let name: BookmarkName = self.name.parse()?;
         let secret = if self.client_secret {
             Some(show::ask_secret(output, "The application's secret:").await?)
         } else {

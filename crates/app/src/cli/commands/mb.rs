@@ -3,7 +3,7 @@
 use super::address;
 use crate::cli::{Outcome, render::Output, show};
 use crate::explain::Exit;
-use crate::ops::{App, Error, bucket};
+use crate::ops::{App, bucket};
 
 /// Make a bucket
 #[derive(Debug, clap::Args)]
@@ -18,7 +18,7 @@ pub(crate) struct Args {
 impl Args {
     pub(crate) async fn run(self, app: &App, output: &Output) -> Outcome {
         let address = address(app, Some(self.address))?;
-        let region = self.region.map(|text| text.parse()).transpose().map_err(Error::Name)?;
+        let region = self.region.map(|text| text.parse()).transpose()?;
         bucket::make(app, &address, region).await?;
         show::bucket_made(output, &address)?;
         Ok(Exit::Done)

@@ -79,8 +79,8 @@ impl Command {
 fn bookmark_name(app: &App, text: Option<String>) -> Result<BookmarkName, Error> {
     match text {
         // `work:` is what one types everywhere else.
-        Some(text) => text.strip_suffix(':').unwrap_or(&text).parse().map_err(Error::Name),
-        None => app.default_bookmark(),
+        Some(text) => text.strip_suffix(':').unwrap_or(&text).parse().map_err(Error::from),
+        None => Ok(app.default_bookmark()?),
     }
 }
 

@@ -19,7 +19,7 @@ use pintail_core::secret::Secret;
 pub(crate) use progress::Progress;
 use zeroize::Zeroizing;
 
-use crate::environment::Terminal;
+use pintail_connect::Terminal;
 
 /// The version of the JSON lines. It rises when a field changes its meaning or goes; new fields do not raise it.
 pub(crate) const JSON_VERSION: u64 = 1;

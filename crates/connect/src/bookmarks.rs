@@ -8,35 +8,35 @@ use pintail_core::bookmark::{Bookmark, Connection, property};
 use pintail_core::name::{BookmarkName, NameError};
 use pintail_core::seam::Random;
 
-use super::Error;
+use crate::Error;
 
 /// What `bookmark add` was told, as texts: they are judged together with what stands in the bookmark already.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Settings {
+pub struct Settings {
     /// Values for the `Custom` dictionary, by property name.
-    pub(crate) custom: Vec<(&'static str, String)>,
+    pub custom: Vec<(&'static str, String)>,
     /// The account to offer at sign-in.
-    pub(crate) username: Option<String>,
+    pub username: Option<String>,
     /// The place to start in.
-    pub(crate) path: Option<String>,
+    pub path: Option<String>,
     /// The session may only read.
-    pub(crate) read_only: bool,
+    pub read_only: bool,
 }
 
 /// The bookmarks of one folder.
 #[derive(Clone, Debug)]
-pub(crate) struct Bookmarks {
+pub struct Bookmarks {
     folder: PathBuf,
 }
 
 impl Bookmarks {
     /// Looks at the bookmarks under a configuration folder. Nothing is read or made yet.
-    pub(crate) fn at(config: &Path) -> Self {
+    pub fn at(config: &Path) -> Self {
         Self { folder: config.join("bookmarks") }
     }
 
     /// Returns the names of all bookmarks, sorted.
-    pub(crate) fn names(&self) -> Result<Vec<BookmarkName>, Error> {
+    pub fn names(&self) -> Result<Vec<BookmarkName>, Error> {
         let entries = match fs::read_dir(&self.folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -51,7 +51,7 @@ impl Bookmarks {
     }
 
     /// Reads one bookmark.
-    pub(crate) fn load(&self, name: &BookmarkName) -> Result<Bookmark, Error> {
+    pub fn load(&self, name: &BookmarkName) -> Result<Bookmark, Error> {
         let path = self.file(name);
         let file = match fs::read(&path) {
             Ok(file) => file,
@@ -64,13 +64,13 @@ impl Bookmarks {
     }
 
     /// Reads one bookmark and what it means.
-    pub(crate) fn connection(&self, name: &BookmarkName) -> Result<Connection, Error> {
+    pub fn connection(&self, name: &BookmarkName) -> Result<Connection, Error> {
         let bookmark = self.load(name)?;
         Connection::of(&bookmark).map_err(|source| Error::Connection { name: name.clone(), source })
     }
 
     /// Decides which bookmark is meant when none is named: the one of the environment, or the only one there is.
-    pub(crate) fn default(&self, chosen: Option<&str>) -> Result<BookmarkName, Error> {
+    pub fn default(&self, chosen: Option<&str>) -> Result<BookmarkName, Error> {
         if let Some(chosen) = chosen {
             return chosen.parse().map_err(|e: NameError| Error::Name(e));
         }
@@ -82,7 +82,7 @@ impl Bookmarks {
     }
 
     /// Adds a bookmark, checked as a whole before anything is written. An existing one is replaced only when `replace` says so.
-    pub(crate) fn add(
+    pub fn add(
         &self,
         name: &BookmarkName,
         settings: &Settings,
@@ -119,7 +119,7 @@ impl Bookmarks {
     }
 
     /// Removes a bookmark's file.
-    pub(crate) fn remove(&self, name: &BookmarkName) -> Result<(), Error> {
+    pub fn remove(&self, name: &BookmarkName) -> Result<(), Error> {
         let path = self.file(name);
         match fs::remove_file(&path) {
             Ok(()) => Ok(()),
@@ -131,7 +131,7 @@ impl Bookmarks {
     }
 
     /// Returns the file of a bookmark, whether it exists or not.
-    pub(crate) fn file(&self, name: &BookmarkName) -> PathBuf {
+    pub fn file(&self, name: &BookmarkName) -> PathBuf {
         self.folder.join(format!("{name}.duck"))
     }
 

@@ -5,7 +5,7 @@ use pintail_core::seam::{Clock, Random};
 
 /// The system's clock.
 #[derive(Debug)]
-pub(crate) struct SystemClock;
+pub struct SystemClock;
 
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the one door to the system's clock")]
@@ -16,7 +16,7 @@ impl Clock for SystemClock {
 
 /// The system's randomness.
 #[derive(Debug)]
-pub(crate) struct SystemRandom;
+pub struct SystemRandom;
 
 impl Random for SystemRandom {
     fn fill(&self, bytes: &mut [u8]) {

@@ -10,77 +10,77 @@ use etcetera::BaseStrategy;
 
 /// What the outside says that is not on the command line.
 #[derive(Clone, Debug)]
-pub(crate) struct Environment {
+pub struct Environment {
     /// Where state is kept.
-    pub(crate) folders: Folders,
+    pub folders: Folders,
     /// `PINTAIL_BOOKMARK`: the bookmark that `s3://…` means.
-    pub(crate) default_bookmark: Option<String>,
+    pub default_bookmark: Option<String>,
     /// `PINTAIL_LOG`: a level (`error`, `warn`, `info`, `debug`, `trace`) for talk on standard error.
-    pub(crate) log: Option<String>,
+    pub log: Option<String>,
     /// `BROWSER`: programs to open addresses with, in the order to try.
-    pub(crate) browser: Option<String>,
+    pub browser: Option<String>,
     /// Whether a window could open: `DISPLAY` or `WAYLAND_DISPLAY` is set, or the system needs neither.
-    pub(crate) has_display: bool,
+    pub has_display: bool,
     /// `SSH_CONNECTION` is set: a browser opened here would not be in front of the person.
-    pub(crate) is_remote: bool,
+    pub is_remote: bool,
     /// The proxy for `https` addresses: `HTTPS_PROXY` or `ALL_PROXY`, capital letters or small ones.
-    pub(crate) https_proxy: Option<String>,
+    pub https_proxy: Option<String>,
     /// The proxy for `http` addresses: `http_proxy` (small letters only: a CGI caller controls the others).
-    pub(crate) http_proxy: Option<String>,
+    pub http_proxy: Option<String>,
     /// `NO_PROXY`: hosts reached without a proxy.
-    pub(crate) no_proxy: Option<String>,
+    pub no_proxy: Option<String>,
     /// `PINTAIL_CA_BUNDLE` or `AWS_CA_BUNDLE`: a PEM file of certificates to trust instead of the system's.
-    pub(crate) ca_bundle: Option<PathBuf>,
+    pub ca_bundle: Option<PathBuf>,
     /// The terminal.
-    pub(crate) terminal: Terminal,
+    pub terminal: Terminal,
     /// `PINTAIL_KEYCHAIN`: which keychain to use (`auto`, `secret-service`, `keyutils`, `file`, `plain`).
-    pub(crate) keychain: Option<String>,
+    pub keychain: Option<String>,
     /// `PINTAIL_LOG_FILE`: where talk of the log goes instead of standard error.
-    pub(crate) log_file: Option<PathBuf>,
+    pub log_file: Option<PathBuf>,
     /// The bus a Secret Service would be on: `DBUS_SESSION_BUS_ADDRESS`, or its usual socket.
-    pub(crate) session_bus: Option<String>,
+    pub session_bus: Option<String>,
 }
 
 /// The folders of one user, or of one `PINTAIL_HOME`.
 #[derive(Clone, Debug)]
-pub(crate) struct Folders {
+pub struct Folders {
     /// Bookmarks and settings: what a person would back up.
-    pub(crate) config: PathBuf,
+    pub config: PathBuf,
     /// Encrypted secrets and what is learnt: may be lost at the price of a sign-in.
-    pub(crate) state: PathBuf,
+    pub state: PathBuf,
     /// The key of the encrypted secrets, kept apart from them.
-    pub(crate) data: PathBuf,
+    pub data: PathBuf,
     /// Sockets, gone with the session.
-    pub(crate) runtime: PathBuf,
+    pub runtime: PathBuf,
     /// Where desktop entries of the user live (`XDG_DATA_HOME`), for the scheme handler.
-    pub(crate) desktop_data: PathBuf,
+    pub desktop_data: PathBuf,
     /// Where the desktop's own choices live (`XDG_CONFIG_HOME`), for the scheme handler.
-    pub(crate) desktop_config: PathBuf,
+    pub desktop_config: PathBuf,
 }
 
 /// What the terminal can show.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Terminal {
+pub struct Terminal {
     /// Standard input is a terminal.
-    pub(crate) stdin: bool,
+    pub stdin: bool,
     /// Standard output is a terminal.
-    pub(crate) stdout: bool,
+    pub stdout: bool,
     /// Standard error is a terminal.
-    pub(crate) stderr: bool,
+    pub stderr: bool,
     /// Colours are wanted: `NO_COLOR` is not set and `TERM` is not `dumb`.
-    pub(crate) colour: bool,
+    pub colour: bool,
     /// `CLICOLOR_FORCE` is set and `NO_COLOR` is not: colours even where there is no terminal.
-    pub(crate) colour_forced: bool,
+    pub colour_forced: bool,
 }
 
 /// No place for state could be found.
 #[derive(Debug, thiserror::Error)]
 #[error("no home folder is known; set PINTAIL_HOME to a folder for Pintail's state")]
-pub(crate) struct NoHome;
+pub struct NoHome;
 
 impl Environment {
     /// Reads the environment of this process.
-    pub(crate) fn read() -> Result<Self, NoHome> {
+    pub fn read() -> Result<Self, NoHome> {
         let text = |name: &str| variable(name).and_then(|value| value.into_string().ok());
         let either = |name: &str| text(name).or_else(|| text(&name.to_ascii_lowercase()));
         let has_window_system = variable("DISPLAY").is_some() || variable("WAYLAND_DISPLAY").is_some();

@@ -1,59 +1,49 @@
-//! From a bookmark to a live store: transport, keychain, session and S3 joined.
+//! The identity side of a bookmark that signs in: issuer, application, role and session joined.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use pintail_core::address::Address;
 use pintail_core::bookmark::{Authentication, Connection, Issuer, SessionLength, StsEndpoint as Sts};
 use pintail_core::credential::{Credential, CredentialError, CredentialSource};
-use pintail_core::name::{BookmarkName, Region};
+use pintail_core::name::BookmarkName;
 use pintail_core::retry::Retry;
 use pintail_core::seam::{BoxFuture, Clock, HttpClient, Random};
 use pintail_core::secret::Secret;
-use pintail_identity::keychain::{
-    ChainKeychain, EntryName, FileKeychain, KernelKeychain, Keychain, PlainFileKeychain, Plaintext,
-    SecretBytes, SecretServiceKeychain, Unlock,
-};
+use pintail_identity::keychain::{EntryName, Keychain, SecretBytes};
 use pintail_identity::oidc::{Authority, Client, ClientAuthentication, ClientCertificate, Scopes};
 use pintail_identity::session::config::SERVICE;
 use pintail_identity::session::{
     NextRole, RoleConfig, Session, SessionContext, SessionError, SessionOptions, SignInIdentity,
 };
 use pintail_identity::sts::{self, EndpointChoice, SessionScope, StsEndpoint};
-use pintail_store::ObjectStore;
-use pintail_store::s3::{AddressingStyle, Endpoint, S3Context, S3Options, S3Store};
-use pintail_store::transport::{ProxyConfig, TlsTrust, Transport, TransportOptions};
-use pintail_store::wrap::Trace;
+use pintail_store::transport::Transport;
 
-use super::error::NoCredential;
-use super::sign_in::IssuerTokens;
-use super::{App, Error};
-
-/// A bookmark with everything behind it alive.
-#[derive(Debug)]
-pub(crate) struct Connected {
-    /// The store, as operations use it.
-    pub(crate) store: Arc<dyn ObjectStore>,
-    /// The same, for what only S3 can do.
-    pub(crate) s3: S3Store,
-}
+use crate::issuer_tokens::IssuerTokens;
+use crate::{Connector, Error, NoCredential};
 
 /// The identity side of a bookmark, before anything is asked of anyone.
 #[derive(Debug)]
-pub(super) struct Identity {
-    pub(super) connection: Connection,
-    pub(super) client: Client,
-    pub(super) scopes: Scopes,
-    pub(super) http: Arc<dyn HttpClient>,
-    pub(super) transport: Transport,
-    pub(super) keychain: Arc<dyn Keychain>,
-    pub(super) session: Session,
+pub struct Identity {
+    /// What the bookmark says.
+    pub connection: Connection,
+    /// The application at its issuer.
+    pub client: Client,
+    /// What the sign-in asks for.
+    pub scopes: Scopes,
+    /// The network, for issuer and STS.
+    pub http: Arc<dyn HttpClient>,
+    /// The same, for S3.
+    pub transport: Transport,
+    /// Where sign-in and credentials are kept.
+    pub keychain: Arc<dyn Keychain>,
+    /// The session of the role.
+    pub session: Session,
 }
 
 impl Identity {
     /// Returns the session as what signs requests, with errors that name the bookmark.
-    pub(super) fn credentials(&self, name: &BookmarkName) -> SessionCredentials {
+    pub fn credentials(&self, name: &BookmarkName) -> SessionCredentials {
         SessionCredentials {
             name: name.clone(),
             connection: Arc::new(self.connection.clone()),
@@ -64,15 +54,16 @@ impl Identity {
 
 /// The session of a bookmark as a source of credentials.
 #[derive(Debug)]
-pub(super) struct SessionCredentials {
+pub struct SessionCredentials {
     name: BookmarkName,
     connection: Arc<Connection>,
-    pub(super) session: Session,
+    /// The session of the role.
+    pub session: Session,
 }
 
 impl SessionCredentials {
     /// Says why there is no credential, and for which bookmark.
-    pub(super) fn missing(&self, source: Arc<SessionError>) -> NoCredential {
+    pub fn missing(&self, source: Arc<SessionError>) -> NoCredential {
         NoCredential { name: self.name.clone(), connection: Arc::clone(&self.connection), source }
     }
 }
@@ -99,65 +90,9 @@ impl CredentialSource for SessionCredentials {
     }
 }
 
-impl App {
-    /// Connects to what an address names.
-    pub(crate) async fn connect(&self, address: &Address) -> Result<Arc<Connected>, Error> {
-        self.connect_to(&self.bookmark_of(address)?).await
-    }
-
-    /// Connects to what an address names, in another region than the bookmark's.
-    pub(crate) async fn connect_in(
-        &self,
-        address: &Address,
-        region: Option<Region>,
-    ) -> Result<Arc<Connected>, Error> {
-        let name = self.bookmark_of(address)?;
-        match region {
-            None => self.connect_to(&name).await,
-            Some(region) => {
-                let identity = self.identity(&name).await?;
-                self.live(&name, &identity, region).await.map(Arc::new)
-            }
-        }
-    }
-
-    /// Connects to a bookmark's service; later calls of the run get the same connection.
-    pub(crate) async fn connect_to(&self, name: &BookmarkName) -> Result<Arc<Connected>, Error> {
-        let cell = {
-            let mut all = self.connected.lock().expect("no holder of this lock panics");
-            Arc::clone(all.entry(name.clone()).or_default())
-        };
-        let connected = cell.get_or_try_init(|| async {
-            let identity = self.identity(name).await?;
-            let region = identity.connection.region.clone();
-            Ok::<_, Error>(Arc::new(self.live(name, &identity, region).await?))
-        });
-        connected.await.cloned()
-    }
-
-    async fn live(
-        &self,
-        name: &BookmarkName,
-        identity: &Identity,
-        region: Region,
-    ) -> Result<Connected, Error> {
-        // Asked now, so that "sign in first" is said before anything else and names the bookmark.
-        let credentials = identity.credentials(name);
-        credentials.session.current_credential().await.map_err(|error| credentials.missing(error))?;
-        let context = S3Context {
-            transport: identity.transport.clone(),
-            endpoint: endpoint(&identity.connection, region)?,
-            credentials: Arc::new(credentials),
-            clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
-            random: Arc::clone(&self.random) as Arc<dyn Random>,
-        };
-        let s3 = S3Store::new(context, S3Options::default());
-        let store = Trace::new(Arc::new(s3.clone()));
-        Ok(Connected { store: Arc::new(store), s3 })
-    }
-
+impl Connector {
     /// Prepares the identity side of a bookmark.
-    pub(super) async fn identity(&self, name: &BookmarkName) -> Result<Identity, Error> {
+    pub async fn identity(&self, name: &BookmarkName) -> Result<Identity, Error> {
         let connection = self.bookmarks().connection(name)?;
         let keychain = self.keychain()?;
         let authentication = self.authentication(&connection, keychain.as_ref()).await?;
@@ -167,7 +102,7 @@ impl App {
 
     /// Prepares only as much as a sign-out needs: it must work without the certificate, the secret or the CA bundle that a
     /// sign-in would need.
-    pub(super) fn identity_to_forget(&self, name: &BookmarkName) -> Result<Identity, Error> {
+    pub fn identity_to_forget(&self, name: &BookmarkName) -> Result<Identity, Error> {
         let connection = self.bookmarks().connection(name)?;
         let transport = self.transport(connection.ca_bundle.as_deref()).or_else(|_| self.transport(None))?;
         self.join(name, connection, ClientAuthentication::Public, transport, self.keychain()?)
@@ -220,17 +155,13 @@ impl App {
     }
 
     /// Keeps the secret of a confidential application.
-    pub(crate) async fn keep_client_secret(
-        &self,
-        connection: &Connection,
-        secret: Secret,
-    ) -> Result<(), Error> {
+    pub async fn keep_client_secret(&self, connection: &Connection, secret: Secret) -> Result<(), Error> {
         let value = SecretBytes::new(secret.expose().as_bytes().to_vec());
         Ok(self.keychain()?.set(&client_secret_entry(connection), &value).await?)
     }
 
     /// Removes the secret of a confidential application, where the bookmark has one and no other bookmark uses it.
-    pub(crate) async fn forget_client_secret(&self, name: &BookmarkName) -> Result<(), Error> {
+    pub async fn forget_client_secret(&self, name: &BookmarkName) -> Result<(), Error> {
         // A bookmark that cannot be read has no secret that could be found, and can still be removed.
         let Ok(connection) = self.bookmarks().connection(name) else { return Ok(()) };
         if connection.authentication != Authentication::Secret {
@@ -264,54 +195,6 @@ impl App {
                     ClientCertificate::from_pem(&certificate, &key).map_err(Error::ClientCertificate)?;
                 Ok(ClientAuthentication::Certificate(made))
             }
-        }
-    }
-
-    fn transport(&self, ca_bundle: Option<&str>) -> Result<Transport, Error> {
-        let environment = &self.environment;
-        let bundle = ca_bundle.map(PathBuf::from).or_else(|| environment.ca_bundle.clone());
-        let trust = match bundle {
-            Some(path) => TlsTrust::Bundle(fs::read(&path).map_err(|e| Error::local("read", &path, e))?),
-            None => TlsTrust::System,
-        };
-        let proxy = ProxyConfig::parse(
-            environment.http_proxy.as_deref(),
-            environment.https_proxy.as_deref(),
-            environment.no_proxy.as_deref(),
-        )?;
-        Ok(Transport::new(TransportOptions { trust, proxy, ..TransportOptions::default() })?)
-    }
-
-    /// Returns the keychain of this run: the Secret Service, then the kernel's keyring, then an encrypted file, unless one is
-    /// named.
-    pub(super) fn keychain(&self) -> Result<Arc<dyn Keychain>, Error> {
-        let folders = &self.environment.folders;
-        let bus = self.environment.session_bus.clone();
-        let secret_service =
-            || Arc::new(SecretServiceKeychain::new(bus.clone(), Unlock::Ask)) as Arc<dyn Keychain>;
-        let kernel = || Arc::new(KernelKeychain::new()) as Arc<dyn Keychain>;
-        let file = || {
-            let (entries, key) = (folders.state.join("secrets"), folders.data.join("key"));
-            Arc::new(FileKeychain::new(entries, key)) as Arc<dyn Keychain>
-        };
-        match self.environment.keychain.as_deref() {
-            None | Some("auto") => {
-                let mut stores = Vec::new();
-                if bus.is_some() {
-                    stores.push(secret_service());
-                }
-                stores.extend([kernel(), file()]);
-                Ok(Arc::new(ChainKeychain::new(stores, Arc::clone(&self.clock) as Arc<dyn Clock>)))
-            }
-            Some("secret-service") => Ok(secret_service()),
-            Some("keyutils") => Ok(kernel()),
-            Some("file") => Ok(file()),
-            Some("plain") => {
-                Ok(Arc::new(PlainFileKeychain::new(folders.state.join("plain"), Plaintext::AskedForByFlag)))
-            }
-            Some(other) => Err(Error::Usage(format!(
-                "PINTAIL_KEYCHAIN is {other:?}; it can be auto, secret-service, keyutils, file or plain"
-            ))),
         }
     }
 }
@@ -389,22 +272,4 @@ fn scope(connection: &Connection) -> SessionScope {
         policy: connection.session_policy.clone(),
         policy_arns: connection.policy_arns.clone(),
     }
-}
-
-fn endpoint(connection: &Connection, region: Region) -> Result<Endpoint, Error> {
-    let mut endpoint = match &connection.s3_endpoint {
-        Some(url) => Endpoint::at(url, Some(region)).map_err(Error::S3Endpoint)?,
-        None => Endpoint::aws(region),
-    };
-    if connection.dual_stack {
-        endpoint = endpoint.with_dual_stack();
-    }
-    if connection.fips {
-        endpoint = endpoint.with_fips();
-    }
-    Ok(match connection.path_style {
-        Some(true) => endpoint.with_style(AddressingStyle::Path),
-        Some(false) => endpoint.with_style(AddressingStyle::VirtualHost),
-        None => endpoint,
-    })
 }

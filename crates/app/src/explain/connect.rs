@@ -1,0 +1,72 @@
+//! Why a bookmark could not be connected, before any service was asked.
+
+use pintail_connect::Error;
+use pintail_core::bookmark::ConnectionError;
+use pintail_core::name::BookmarkName;
+
+use super::{Exit, Explanation, local, session};
+
+/// Explains what stands between a bookmark and a connection.
+pub(super) fn explain(whole: &crate::ops::Error, error: &Error) -> Explanation {
+    let with = |exit, next: &[&str]| Explanation::new(error, exit, next.iter().map(|&text| text.to_owned()));
+    let known = |names: &[BookmarkName]| {
+        let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+        format!("Name one of your bookmarks: {}.", names.join(", "))
+    };
+    match error {
+        Error::Authority { .. } => {
+            with(Exit::Failed, &["Correct the bookmark with `pintail bookmark add … --force`."])
+        }
+        Error::Bookmark { path, .. } => {
+            Explanation::new(error, Exit::Failed, [format!("Mend or remove the file {}.", path.display())])
+        }
+        Error::BookmarkExists(name) => Explanation::new(
+            error,
+            Exit::Failed,
+            [format!("Look at it with `pintail bookmark show {name}`; `--force` replaces it.")],
+        ),
+        Error::ClientCertificate(_) => with(
+            Exit::Failed,
+            &["Look at the files that the bookmark names: --certificate and --certificate-key."],
+        ),
+        Error::Connection { name, source } => {
+            let next = match source {
+                ConnectionError::Missing { option, .. } => {
+                    format!("Give {option} to `pintail bookmark add {name}`.")
+                }
+                _ => format!(
+                    "Correct the value; `pintail bookmark add {name} … --force` replaces the bookmark."
+                ),
+            };
+            Explanation::new(error, Exit::Usage, [next])
+        }
+        Error::Keychain(_) => session::explain_keychain(whole),
+        Error::Name(_) => with(Exit::Usage, &[]),
+        Error::NoBookmark { known: names, .. } if names.is_empty() => with(
+            Exit::NotFound,
+            &["Add one: `pintail bookmark add --help`; or try the small cloud: `pintail sandbox`."],
+        ),
+        Error::NoBookmark { known: names, .. } => Explanation::new(error, Exit::NotFound, [known(names)]),
+        Error::NoClientSecret => {
+            with(Exit::Failed, &["Give it again: `pintail bookmark add … --client-secret --force`."])
+        }
+        Error::Proxy(_) => with(Exit::Failed, &["Correct HTTPS_PROXY, http_proxy or NO_PROXY."]),
+        Error::S3Endpoint(_) => with(Exit::Usage, &["Correct --endpoint of the bookmark."]),
+        Error::Scope(_) => with(Exit::Usage, &["Correct --scope of the bookmark."]),
+        Error::Session(missing) => session::explain(whole, missing),
+        Error::StsEndpoint(_) => with(Exit::Usage, &["Correct --sts-endpoint or --region of the bookmark."]),
+        Error::Tls(_) => with(
+            Exit::Failed,
+            &["Look at the CA bundle: PINTAIL_CA_BUNDLE, AWS_CA_BUNDLE, or the bookmark's own."],
+        ),
+        Error::WhichBookmark { known: names } if names.is_empty() => with(
+            Exit::Usage,
+            &["Add one: `pintail bookmark add --help`; or try the small cloud: `pintail sandbox`."],
+        ),
+        Error::WhichBookmark { known: names } => {
+            Explanation::new(error, Exit::Usage, [known(names), "Or set PINTAIL_BOOKMARK.".into()])
+        }
+        Error::Local { source, .. } => local(error, source),
+        Error::UnknownKeychain(_) => with(Exit::Usage, &[]),
+    }
+}

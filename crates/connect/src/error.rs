@@ -1,0 +1,127 @@
+//! What can go wrong between a bookmark and a live connection: facts, without advice.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use pintail_core::bookmark::{BookmarkError, Connection, ConnectionError};
+use pintail_core::name::{BookmarkName, NameError};
+use pintail_identity::keychain::KeychainError;
+use pintail_identity::oidc::{AuthorityError, ClientCertificateError, ScopeError};
+use pintail_identity::session::SessionError;
+use pintail_identity::sts;
+use pintail_store::s3::EndpointError;
+use pintail_store::transport::{ProxyError, TlsError};
+
+/// A bookmark could not be connected.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The issuer's address is not acceptable.
+    #[error("the issuer of bookmark {name} cannot be used")]
+    Authority {
+        /// The bookmark.
+        name: BookmarkName,
+        /// What is wrong.
+        #[source]
+        source: AuthorityError,
+    },
+    /// A bookmark file cannot be read or written.
+    #[error("could not read the bookmark {}", path.display())]
+    Bookmark {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        #[source]
+        source: BookmarkError,
+    },
+    /// A bookmark of this name is there already.
+    #[error("the bookmark {0} exists already")]
+    BookmarkExists(BookmarkName),
+    /// The certificate of a confidential application cannot be used.
+    #[error("the application's certificate cannot be used")]
+    ClientCertificate(#[source] ClientCertificateError),
+    /// A bookmark does not say enough.
+    #[error("the bookmark {name} cannot be used")]
+    Connection {
+        /// The bookmark.
+        name: BookmarkName,
+        /// What is missing or wrong.
+        #[source]
+        source: ConnectionError,
+    },
+    /// The keychain failed.
+    #[error(transparent)]
+    Keychain(#[from] KeychainError),
+    /// A file or folder of this machine failed.
+    #[error("could not {action} {}", path.display())]
+    Local {
+        /// What was tried.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// A name breaks its rule.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// There is no bookmark of this name.
+    #[error("there is no bookmark {name}")]
+    NoBookmark {
+        /// The name.
+        name: BookmarkName,
+        /// Those there are.
+        known: Vec<BookmarkName>,
+    },
+    /// The application is confidential and its secret is not in the keychain.
+    #[error("the keychain does not hold the application's secret")]
+    NoClientSecret,
+    /// A proxy setting cannot be read.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
+    /// The S3 endpoint cannot be used.
+    #[error("the S3 endpoint cannot be used")]
+    S3Endpoint(#[source] EndpointError),
+    /// A scope cannot be asked for.
+    #[error("a scope cannot be asked for")]
+    Scope(#[source] ScopeError),
+    /// There is no live credential.
+    #[error(transparent)]
+    Session(#[from] NoCredential),
+    /// The STS endpoint cannot be used.
+    #[error("the STS endpoint cannot be used")]
+    StsEndpoint(#[source] sts::EndpointError),
+    /// TLS cannot be set up.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// No bookmark was named, and it is not clear which one is meant.
+    #[error("{}", if known.is_empty() { "there is no bookmark yet" } else { "several bookmarks exist and none was named" })]
+    WhichBookmark {
+        /// Those there are.
+        known: Vec<BookmarkName>,
+    },
+    /// `PINTAIL_KEYCHAIN` names no keychain.
+    #[error("PINTAIL_KEYCHAIN is {0:?}; it can be auto, secret-service, keyutils, file or plain")]
+    UnknownKeychain(String),
+}
+
+impl Error {
+    /// Makes an error of a file or folder.
+    pub fn local(action: &'static str, path: &Path, source: io::Error) -> Self {
+        Self::Local { action, path: path.to_owned(), source }
+    }
+}
+
+/// There is no credential for a bookmark, and why.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("bookmark {name} has no credential")]
+pub struct NoCredential {
+    /// The bookmark.
+    pub name: BookmarkName,
+    /// What it connects.
+    pub connection: Arc<Connection>,
+    /// What the session said.
+    #[source]
+    pub source: Arc<SessionError>,
+}

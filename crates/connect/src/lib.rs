@@ -1,0 +1,21 @@
+//! From a bookmark to a live connection: the place where bookmarks, keychain, sign-in and S3 are joined.
+//!
+//! A [`Connector`] is one program's view: its [`Environment`], its collection of [`Bookmarks`], and the connections it has
+//! made. The command line is built on it, and any other Rust program can be.
+
+mod bookmarks;
+mod connector;
+mod environment;
+mod error;
+mod identity;
+mod issuer_tokens;
+mod keychains;
+mod system;
+
+pub use bookmarks::{Bookmarks, Settings};
+pub use connector::{Connected, Connector};
+pub use environment::{Environment, Folders, NoHome, Terminal};
+pub use error::{Error, NoCredential};
+pub use identity::{Identity, SessionCredentials};
+pub use issuer_tokens::fresh;
+pub use system::{SystemClock, SystemRandom};
