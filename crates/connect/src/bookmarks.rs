@@ -1,14 +1,14 @@
 //! The collection of bookmarks: one `.duck` file each, in the configuration folder.
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use pintail_core::bookmark::{Bookmark, Connection, property};
+use pintail_core::bookmark::Bookmark;
+use pintail_core::connection::{Connection, Issuer, Redirect, Way, property};
 use pintail_core::name::{BookmarkName, NameError};
 use pintail_core::seam::Random;
 
-use crate::Error;
+use crate::{Connector, Error};
 
 /// What `bookmark add` was told, as texts: they are judged together with what stands in the bookmark already.
 #[derive(Clone, Debug, Default)]
@@ -63,12 +63,6 @@ impl Bookmarks {
         Bookmark::read(&file).map_err(|source| Error::Bookmark { path, source })
     }
 
-    /// Reads one bookmark and what it means.
-    pub fn connection(&self, name: &BookmarkName) -> Result<Connection, Error> {
-        let bookmark = self.load(name)?;
-        Connection::of(&bookmark).map_err(|source| Error::Connection { name: name.clone(), source })
-    }
-
     /// Decides which bookmark is meant when none is named: the one of the environment, or the only one there is.
     pub fn default(&self, chosen: Option<&str>) -> Result<BookmarkName, Error> {
         if let Some(chosen) = chosen {
@@ -81,14 +75,17 @@ impl Bookmarks {
         }
     }
 
-    /// Adds a bookmark, checked as a whole before anything is written. An existing one is replaced only when `replace` says so.
-    pub fn add(
+    /// Puts a bookmark together from settings, without writing anything. An existing one is replaced only when `replace` says so.
+    ///
+    /// # Errors
+    /// When there is one of that name and it is not to be replaced.
+    pub fn draft(
         &self,
         name: &BookmarkName,
         settings: &Settings,
         replace: bool,
         random: &dyn Random,
-    ) -> Result<Connection, Error> {
+    ) -> Result<Bookmark, Error> {
         let exists = self.file(name).exists();
         if exists && !replace {
             return Err(Error::BookmarkExists(name.clone()));
@@ -110,12 +107,17 @@ impl Bookmarks {
         if settings.read_only {
             bookmark.set("Readonly", "true");
         }
-        let connection =
-            Connection::of(&bookmark).map_err(|source| Error::Connection { name: name.clone(), source })?;
-        complete(&mut bookmark, &connection);
-        let file = bookmark.write().map_err(|source| Error::Bookmark { path: self.file(name), source })?;
-        self.replace(name, &file)?;
-        Ok(connection)
+        Ok(bookmark)
+    }
+
+    /// Writes a bookmark in the place of one of the same name.
+    ///
+    /// # Errors
+    /// When a text in it cannot be written, or the file cannot.
+    pub fn save(&self, name: &BookmarkName, bookmark: &Bookmark) -> Result<(), Error> {
+        let path = self.file(name);
+        let file = bookmark.write().map_err(|source| Error::Bookmark { path: path.clone(), source })?;
+        crate::file::replace(&path, &file)
     }
 
     /// Removes a bookmark's file.
@@ -134,20 +136,6 @@ impl Bookmarks {
     pub fn file(&self, name: &BookmarkName) -> PathBuf {
         self.folder.join(format!("{name}.duck"))
     }
-
-    /// Puts a whole new file in the place of a bookmark: readers see the old or the new one, never a half.
-    fn replace(&self, name: &BookmarkName, content: &[u8]) -> Result<(), Error> {
-        fs::create_dir_all(&self.folder).map_err(|e| Error::local("make the folder", &self.folder, e))?;
-        let path = self.file(name);
-        let write = || -> std::io::Result<()> {
-            let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
-            file.write_all(content)?;
-            file.as_file().sync_all()?;
-            file.persist(&path).map_err(|error| error.error)?;
-            Ok(())
-        };
-        write().map_err(|error| Error::local("write", &path, error))
-    }
 }
 
 /// Takes everything out of a bookmark that `add` may set.
@@ -161,13 +149,45 @@ fn cleared(mut bookmark: Bookmark) -> Bookmark {
     bookmark
 }
 
+impl Connector {
+    /// Adds a bookmark, checked as a whole before anything is written. An existing one is replaced only when `replace` says so.
+    ///
+    /// # Errors
+    /// When it does not say enough or says something impossible, when there is one and it is not to be replaced, and when it
+    /// cannot be written.
+    pub fn add_bookmark(
+        &self,
+        name: &BookmarkName,
+        settings: &Settings,
+        replace: bool,
+    ) -> Result<Connection, Error> {
+        let mut bookmark = self.bookmarks().draft(name, settings, replace, self.random())?;
+        let connection = self.meaning(name, &bookmark)?;
+        complete(&mut bookmark, &connection);
+        self.bookmarks().save(name, &bookmark)?;
+        Ok(connection)
+    }
+}
+
 /// Fills in what Cyberduck and Mountain Duck need to read the bookmark: vendor, host and port.
 fn complete(bookmark: &mut Bookmark, connection: &Connection) {
-    let provider = match connection.issuer {
-        pintail_core::bookmark::Issuer::Entra { .. } => "aws-s3-sts-entra-oidc",
-        pintail_core::bookmark::Issuer::Other(_) => "pintail-s3-sts-oidc",
-    };
-    bookmark.set("Provider", provider);
+    if let Way::WebIdentity(web) = &connection.way {
+        if bookmark.text("Provider").is_none() {
+            bookmark.set(
+                "Provider",
+                match web.issuer {
+                    Issuer::Entra { .. } => "aws-s3-sts-entra-oidc",
+                    Issuer::Other(_) => "pintail-s3-sts-oidc",
+                },
+            );
+        }
+        // Said outright: what the profile would say is the redirect address of another program.
+        if let Redirect::Loopback(url) = &web.redirect
+            && bookmark.custom(property::REDIRECT).is_none()
+        {
+            bookmark.set_custom(property::REDIRECT, Some(url.as_str()));
+        }
+    }
     let (host, port) = match &connection.s3_endpoint {
         Some(url) => {
             (url.host_str().unwrap_or_default().to_owned(), url.port_or_known_default().unwrap_or(443))
@@ -196,6 +216,7 @@ mod tests {
     use pintail_core::seam::SeededRandom;
 
     use super::*;
+    use crate::Environment;
 
     fn settings() -> Settings {
         Settings {
@@ -208,34 +229,46 @@ mod tests {
         }
     }
 
+    struct Home {
+        _folder: tempfile::TempDir,
+        connector: Connector,
+        work: BookmarkName,
+    }
+
+    impl Home {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let connector = Connector::new(Environment::in_folder(folder.path()));
+            Self { _folder: folder, connector, work: "work".parse().unwrap() }
+        }
+    }
+
     #[test]
     fn a_bookmark_is_added_found_and_removed() {
-        let home = tempfile::tempdir().unwrap();
-        let bookmarks = Bookmarks::at(home.path());
-        let work: BookmarkName = "work".parse().unwrap();
+        let Home { connector, work, .. } = &Home::new();
+        let bookmarks = connector.bookmarks();
         assert!(matches!(bookmarks.default(None), Err(Error::WhichBookmark { known }) if known.is_empty()));
-        bookmarks.add(&work, &settings(), false, &SeededRandom::new(1)).unwrap();
-        assert_eq!(bookmarks.default(None).unwrap(), work);
-        assert_eq!(bookmarks.load(&work).unwrap().text("Hostname").as_deref(), Some("s3.amazonaws.com"));
-        let again = bookmarks.add(&work, &settings(), false, &SeededRandom::new(1));
+        connector.add_bookmark(work, &settings(), false).unwrap();
+        assert_eq!(bookmarks.default(None).unwrap(), *work);
+        assert_eq!(bookmarks.load(work).unwrap().text("Hostname").as_deref(), Some("s3.amazonaws.com"));
+        let again = connector.add_bookmark(work, &settings(), false);
         assert!(matches!(again, Err(Error::BookmarkExists(_))));
-        bookmarks.remove(&work).unwrap();
-        assert!(matches!(bookmarks.load(&work), Err(Error::NoBookmark { .. })));
+        bookmarks.remove(work).unwrap();
+        assert!(matches!(bookmarks.load(work), Err(Error::NoBookmark { .. })));
     }
 
     #[test]
     fn a_replacement_keeps_what_is_not_ours() {
-        let home = tempfile::tempdir().unwrap();
-        let bookmarks = Bookmarks::at(home.path());
-        let work: BookmarkName = "work".parse().unwrap();
+        let Home { connector, work, .. } = &Home::new();
+        let bookmarks = connector.bookmarks();
         let narrow = Settings { read_only: true, ..settings() };
-        bookmarks.add(&work, &narrow, false, &SeededRandom::new(1)).unwrap();
-        let mut file = bookmarks.load(&work).unwrap();
+        connector.add_bookmark(work, &narrow, false).unwrap();
+        let mut file = bookmarks.load(work).unwrap();
         file.set("Volume", "/mnt/x");
         file.set_custom("unheard.of", Some("kept"));
-        fs::write(bookmarks.file(&work), file.write().unwrap()).unwrap();
-        let connection = bookmarks.add(&work, &settings(), true, &SeededRandom::new(2)).unwrap();
-        let replaced = bookmarks.load(&work).unwrap();
+        bookmarks.save(work, &file).unwrap();
+        let connection = connector.add_bookmark(work, &settings(), true).unwrap();
+        let replaced = bookmarks.load(work).unwrap();
         assert!(!connection.read_only, "what was set before and not now is gone");
         assert_eq!(replaced.text("Volume").as_deref(), Some("/mnt/x"));
         assert_eq!(replaced.custom("unheard.of").as_deref(), Some("kept"));
@@ -244,13 +277,13 @@ mod tests {
 
     #[test]
     fn nothing_is_written_when_a_value_is_wrong() {
-        let home = tempfile::tempdir().unwrap();
-        let bookmarks = Bookmarks::at(home.path());
+        let Home { connector, work, .. } = &Home::new();
         let mut wrong = settings();
         wrong.custom[2].1 = "S3Reader".into();
-        let error = bookmarks.add(&"work".parse().unwrap(), &wrong, false, &SeededRandom::new(1));
+        let error = connector.add_bookmark(work, &wrong, false);
         assert!(matches!(error, Err(Error::Connection { .. })));
-        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
+        assert!(connector.bookmarks().names().unwrap().is_empty());
+        assert!(!connector.environment().folders.config.exists());
     }
 
     #[test]

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 use pintail_core::address::Address;
-use pintail_core::bookmark::Connection;
+use pintail_core::bookmark::Bookmark;
+use pintail_core::connection::{Connection, ProfileDefaults, Sources};
 use pintail_core::name::{BookmarkName, Region};
 use pintail_core::seam::{Clock, CorrectedClock, Random};
 use pintail_store::ObjectStore;
@@ -16,7 +17,6 @@ use pintail_store::transport::{ProxyConfig, TlsTrust, Transport, TransportOption
 use pintail_store::wrap::Trace;
 use tokio::sync::OnceCell;
 
-use crate::identity::Identity;
 use crate::{Bookmarks, Environment, Error, SystemClock, SystemRandom};
 
 /// A bookmark with everything behind it alive.
@@ -34,6 +34,8 @@ pub struct Connector {
     pub(crate) environment: Environment,
     pub(crate) clock: Arc<CorrectedClock<SystemClock>>,
     pub(crate) random: Arc<SystemRandom>,
+    /// The role asked for in this run.
+    pub(crate) role: Option<String>,
     connected: Mutex<HashMap<BookmarkName, Arc<OnceCell<Arc<Connected>>>>>,
 }
 
@@ -44,8 +46,16 @@ impl Connector {
             environment,
             clock: Arc::new(CorrectedClock::new(SystemClock)),
             random: Arc::new(SystemRandom),
+            role: None,
             connected: Mutex::default(),
         }
+    }
+
+    /// Asks for a role in this run, by its ARN, its name, its account, or `ACCOUNT/NAME`.
+    #[must_use]
+    pub fn with_role(mut self, role: Option<String>) -> Self {
+        self.role = role;
+        self
     }
 
     /// Returns the surroundings.
@@ -81,6 +91,25 @@ impl Connector {
         self.bookmarks().default(self.environment.default_bookmark.as_deref())
     }
 
+    /// Reads a bookmark and what it means together with its profile and the preferences.
+    ///
+    /// # Errors
+    /// When there is no such bookmark, it cannot be read, or it does not say enough.
+    pub fn connection(&self, name: &BookmarkName) -> Result<Connection, Error> {
+        self.meaning(name, &self.bookmarks().load(name)?)
+    }
+
+    /// Tells what a bookmark means, whether it stands in the collection or not.
+    ///
+    /// # Errors
+    /// When it does not say enough, or says something impossible.
+    pub fn meaning(&self, name: &BookmarkName, bookmark: &Bookmark) -> Result<Connection, Error> {
+        let profile =
+            ProfileDefaults { hostname: Some("s3.amazonaws.com".to_owned()), ..ProfileDefaults::default() };
+        let sources = Sources { bookmark, profile: &profile, preferences: &|_| None };
+        Connection::of(&sources).map_err(|source| Error::Connection { name: name.clone(), source })
+    }
+
     /// Returns the bookmark that reaches an address.
     ///
     /// # Errors
@@ -112,10 +141,7 @@ impl Connector {
         let name = self.bookmark_of(address)?;
         match region {
             None => self.connect_to(&name).await,
-            Some(region) => {
-                let identity = self.identity(&name).await?;
-                self.live(&name, &identity, region).await.map(Arc::new)
-            }
+            Some(region) => self.live(&name, Some(region)).await.map(Arc::new),
         }
     }
 
@@ -128,33 +154,30 @@ impl Connector {
             let mut all = self.connected.lock().expect("no holder of this lock panics");
             Arc::clone(all.entry(name.clone()).or_default())
         };
-        let connected = cell.get_or_try_init(|| async {
-            let identity = self.identity(name).await?;
-            let region = identity.connection.region.clone();
-            Ok::<_, Error>(Arc::new(self.live(name, &identity, region).await?))
-        });
+        let connected = cell.get_or_try_init(|| async { self.live(name, None).await.map(Arc::new) });
         connected.await.cloned()
     }
 
-    async fn live(
-        &self,
-        name: &BookmarkName,
-        identity: &Identity,
-        region: Region,
-    ) -> Result<Connected, Error> {
+    async fn live(&self, name: &BookmarkName, region: Option<Region>) -> Result<Connected, Error> {
+        let access = self.access(name).await?;
         // Asked now, so that "sign in first" is said before anything else and names the bookmark.
-        let credentials = identity.credentials(name);
-        credentials.session.current_credential().await.map_err(|error| credentials.missing(error))?;
+        access.ready().await?;
+        let region = region.unwrap_or_else(|| access.connection.region.clone());
         let context = S3Context {
-            transport: identity.transport.clone(),
-            endpoint: endpoint(&identity.connection, region)?,
-            credentials: Arc::new(credentials),
+            transport: self.transport(access.connection.ca_bundle.as_deref())?,
+            endpoint: endpoint(&access.connection, region)?,
+            credentials: access.source,
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             random: Arc::clone(&self.random) as Arc<dyn Random>,
         };
-        let s3 = S3Store::new(context, S3Options::default());
+        let options = S3Options { requester_pays: access.connection.requester_pays, ..S3Options::default() };
+        let s3 = S3Store::new(context, options);
         let store = Trace::new(Arc::new(s3.clone()));
         Ok(Connected { store: Arc::new(store), s3 })
+    }
+
+    pub(crate) fn lock_folder(&self) -> PathBuf {
+        self.environment.folders.state.join("locks")
     }
 
     pub(crate) fn transport(&self, ca_bundle: Option<&str>) -> Result<Transport, Error> {

@@ -113,6 +113,42 @@ impl Environment {
     }
 }
 
+impl Environment {
+    /// Makes surroundings that know nothing but a folder for their state: no proxy, no terminal, no browser, and the encrypted
+    /// file as keychain.
+    pub fn in_folder(home: &Path) -> Self {
+        Self {
+            folders: Folders {
+                config: home.join("config"),
+                state: home.join("state"),
+                data: home.join("data"),
+                runtime: home.join("run"),
+                desktop_data: home.join("share"),
+                desktop_config: home.join("config"),
+            },
+            default_bookmark: None,
+            log: None,
+            browser: None,
+            has_display: false,
+            is_remote: false,
+            https_proxy: None,
+            http_proxy: None,
+            no_proxy: None,
+            ca_bundle: None,
+            terminal: Terminal {
+                stdin: false,
+                stdout: false,
+                stderr: false,
+                colour: false,
+                colour_forced: false,
+            },
+            keychain: Some("file".to_owned()),
+            log_file: None,
+            session_bus: None,
+        }
+    }
+}
+
 impl Folders {
     fn read() -> Result<Self, NoHome> {
         let desktop = etcetera::base_strategy::Xdg::new().ok();

@@ -4,11 +4,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use pintail_core::bookmark::{BookmarkError, Connection, ConnectionError};
-use pintail_core::name::{BookmarkName, NameError};
+use pintail_core::bookmark::BookmarkError;
+use pintail_core::connection::{Connection, ConnectionError, WayName};
+use pintail_core::name::{BookmarkName, NameError, RoleArn};
 use pintail_identity::keychain::KeychainError;
 use pintail_identity::oidc::{AuthorityError, ClientCertificateError, ScopeError};
-use pintail_identity::session::SessionError;
 use pintail_identity::sts;
 use pintail_store::s3::EndpointError;
 use pintail_store::transport::{ProxyError, TlsError};
@@ -101,6 +101,38 @@ pub enum Error {
         /// Those there are.
         known: Vec<BookmarkName>,
     },
+    /// The bookmark names no role and the sign-in offers none.
+    #[error("bookmark {name} names no role, and the sign-in offers none")]
+    NoRole {
+        /// The bookmark.
+        name: BookmarkName,
+    },
+    /// The role asked for is not on offer.
+    #[error("bookmark {name} has no role {wanted:?}")]
+    NoSuchRole {
+        /// The bookmark.
+        name: BookmarkName,
+        /// What was asked for.
+        wanted: String,
+        /// What there is.
+        offered: Vec<RoleArn>,
+    },
+    /// There are several roles, and it is not clear which one is meant.
+    #[error("bookmark {name} has several roles and none was chosen")]
+    WhichRole {
+        /// The bookmark.
+        name: BookmarkName,
+        /// What there is.
+        offered: Vec<RoleArn>,
+    },
+    /// What was asked for goes with a web sign-in, and the bookmark has another way in.
+    #[error("bookmark {name} does not sign in at an issuer: its way in is {way}")]
+    OtherWay {
+        /// The bookmark.
+        name: BookmarkName,
+        /// Its way.
+        way: WayName,
+    },
     /// `PINTAIL_KEYCHAIN` names no keychain.
     #[error("PINTAIL_KEYCHAIN is {0:?}; it can be auto, secret-service, keyutils, file or plain")]
     UnknownKeychain(String),
@@ -121,7 +153,7 @@ pub struct NoCredential {
     pub name: BookmarkName,
     /// What it connects.
     pub connection: Arc<Connection>,
-    /// What the session said.
+    /// What the session or the provider said.
     #[source]
-    pub source: Arc<SessionError>,
+    pub source: Arc<dyn std::error::Error + Send + Sync>,
 }

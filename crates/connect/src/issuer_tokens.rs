@@ -24,6 +24,7 @@ pub fn fresh(tokens: Tokens) -> FreshTokens {
             expires_at: claims.expires_at,
         },
         expires_at: claims.expires_at,
+        offered_roles: claims.aws_roles(),
         session_name_hint: person.map(|person| person.expose().to_owned()),
         id_token: tokens.id_token,
         refresh_token: tokens.refresh_token,

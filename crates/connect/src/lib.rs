@@ -3,19 +3,24 @@
 //! A [`Connector`] is one program's view: its [`Environment`], its collection of [`Bookmarks`], and the connections it has
 //! made. The command line is built on it, and any other Rust program can be.
 
+mod access;
 mod bookmarks;
 mod connector;
 mod environment;
 mod error;
+mod file;
 mod identity;
 mod issuer_tokens;
 mod keychains;
+mod roles;
 mod system;
 
+pub use access::Access;
 pub use bookmarks::{Bookmarks, Settings};
 pub use connector::{Connected, Connector};
 pub use environment::{Environment, Folders, NoHome, Terminal};
 pub use error::{Error, NoCredential};
-pub use identity::{Identity, SessionCredentials};
+pub use identity::{Identity, RoleSession, readable};
 pub use issuer_tokens::fresh;
+pub use roles::OfferedRole;
 pub use system::{SystemClock, SystemRandom};

@@ -6,6 +6,7 @@
 pub mod address;
 pub mod bookmark;
 pub mod checksum;
+pub mod connection;
 pub mod credential;
 pub mod name;
 pub mod retry;

@@ -1,8 +1,8 @@
 //! Why a bookmark could not be connected, before any service was asked.
 
 use pintail_connect::Error;
-use pintail_core::bookmark::ConnectionError;
-use pintail_core::name::BookmarkName;
+use pintail_core::connection::ConnectionError;
+use pintail_core::name::{BookmarkName, RoleArn};
 
 use super::{Exit, Explanation, local, session};
 
@@ -67,6 +67,31 @@ pub(super) fn explain(whole: &crate::ops::Error, error: &Error) -> Explanation {
             Explanation::new(error, Exit::Usage, [known(names), "Or set PINTAIL_BOOKMARK.".into()])
         }
         Error::Local { source, .. } => local(error, source),
+        Error::NoRole { name } => Explanation::new(
+            error,
+            Exit::Failed,
+            [
+                format!("Name the role: `pintail bookmark edit {name} --role-arn ARN`."),
+                "Or ask your admin to let the issuer list your roles in its tokens (the claim https://aws.amazon.com/roles)."
+                    .into(),
+            ],
+        ),
+        Error::NoSuchRole { offered, .. } => {
+            Explanation::new(error, Exit::Usage, [format!("Choose one of: {}.", roles(offered))])
+        }
+        Error::WhichRole { offered, .. } => Explanation::new(
+            error,
+            Exit::Usage,
+            [format!("Choose one with --role: {}.", roles(offered)), "The choice is remembered.".into()],
+        ),
+        Error::OtherWay { name, .. } => {
+            Explanation::new(error, Exit::Usage, [format!("Look at it: `pintail bookmark show {name}`.")])
+        }
         Error::UnknownKeychain(_) => with(Exit::Usage, &[]),
     }
+}
+
+fn roles(offered: &[RoleArn]) -> String {
+    let names: Vec<&str> = offered.iter().map(RoleArn::as_str).collect();
+    names.join(", ")
 }

@@ -12,7 +12,10 @@ pub(super) fn explain(error: &Error, missing: &NoCredential) -> Explanation {
     let connection = Some(missing.connection.as_ref());
     let login = format!("Sign in: `pintail login {}`.", missing.name);
     let mut explanation = Explanation::new(error, Exit::SignInNeeded, [login]);
-    match missing.source.as_ref() {
+    let Some(session) = missing.source.downcast_ref::<SessionError>() else {
+        return explanation;
+    };
+    match session {
         SessionError::NotSignedIn | SessionError::Record(_) => {}
         SessionError::SignInAgain { why: SignInOver::Sts(exchange) } => {
             let advice = sts::advise(exchange, connection);

@@ -1,6 +1,6 @@
 //! What STS's refusals mean: the link between the sign-in and the role.
 
-use pintail_core::bookmark::Connection;
+use pintail_core::connection::Connection;
 use pintail_identity::sts::{ExchangeError, StsCall, StsError, StsErrorKind};
 
 use super::Exit;
@@ -53,11 +53,10 @@ fn refused(error: &StsError, connection: Option<&Connection>) -> Advice {
     if let Some(id) = &error.request_id {
         causes.push(format!("request {id}"));
     }
-    let role = connection.map_or_else(|| "the role".to_owned(), |connection| connection.role.to_string());
-    let account = connection.map_or_else(
-        || "the role's account".to_owned(),
-        |connection| format!("account {}", connection.role.account()),
-    );
+    let role = connection.and_then(Connection::first_role);
+    let account =
+        role.map_or_else(|| "the role's account".to_owned(), |role| format!("account {}", role.account()));
+    let role = role.map_or_else(|| "the role".to_owned(), ToString::to_string);
     let (exit, next) = advice(error, &issuer, &audience, &role, &account);
     Advice { exit, causes, next }
 }

@@ -108,7 +108,7 @@ impl Stage {
     }
 
     async fn sign_in(&self, name: &BookmarkName, settings: Settings) -> Result<Who, Error> {
-        self.app.bookmarks().add(name, &settings, false, self.app.random())?;
+        self.app.add_bookmark(name, &settings, false)?;
         let alice = &self.sandbox.summary().users[0];
         let browser = Played(Arc::new(Visitor::new(&alice.username, &alice.password)));
         let options = Options {

@@ -1,6 +1,6 @@
 //! The small cloud, kept running for people to play with.
 
-use pintail_core::bookmark::property;
+use pintail_core::connection::property;
 use pintail_core::name::BookmarkName;
 use pintail_sandbox::{Sandbox, Summary};
 
@@ -89,7 +89,7 @@ fn install(app: &App, summary: &Summary) -> Result<BookmarkName, Error> {
     }
     let mut settings = settings(summary);
     settings.custom.push((MARK, summary.issuer.clone()));
-    bookmarks.add(&name, &settings, true, app.random())?;
+    app.add_bookmark(&name, &settings, true)?;
     Ok(name)
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use pintail_core::bookmark::{Connection, Issuer, Redirect};
+use pintail_core::connection::{Issuer, Redirect, WebIdentity};
 use pintail_core::name::{AccountId, BookmarkName, ClientId, RoleArn, Tenant};
 use pintail_core::seam::HttpRequest;
 use pintail_core::secret::Secret;
@@ -20,7 +20,7 @@ use pintail_identity::session::{RenewalMeans, SessionError, SessionStatus};
 use url::Url;
 
 use super::{App, Error};
-use pintail_connect::{Identity, fresh};
+use pintail_connect::{Identity, RoleSession, fresh, readable};
 
 /// How the person signs in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,28 +146,37 @@ pub(super) async fn sign_in_with(
     talk: &dyn Talk,
 ) -> Result<Who, Error> {
     let identity = app.identity(name).await?;
-    warn_of_many_issuers(&identity.connection, talk)?;
-    let tokens = obtain(app, &identity, &options, browser, talk).await?;
-    let credentials = identity.credentials(name);
-    let signed_in = identity.session.sign_in(fresh(tokens)).await;
-    signed_in.map_err(|error| credentials.missing(Arc::new(error)))?;
-    identity.session.current_credential().await.map_err(|error| credentials.missing(error))?;
-    status(app, name, &identity).await
+    warn_of_many_issuers(identity.web(), talk)?;
+    let tokens = fresh(obtain(app, &identity, &options, browser, talk).await?);
+    let named = !identity.web().roles.is_empty();
+    let offered = if named { identity.web().roles.clone() } else { readable(&tokens.offered_roles) };
+    let chosen = app.choose_role(&identity, offered);
+    // The sign-in is kept even where the role is not clear yet: `pintail roles` then lists what it offers.
+    let session = match &chosen {
+        Ok(role) => identity.session(role)?,
+        Err(_) => identity.any_session()?,
+    };
+    let signed_in = session.session.sign_in(tokens).await;
+    signed_in.map_err(|error| session.missing(Arc::new(error)))?;
+    let role = chosen?;
+    session.session.current_credential().await.map_err(|error| session.missing(error))?;
+    app.remember_role(name, &role)?;
+    status(app, &session).await
 }
 
 /// Tells who is signed in, with a credential that works now.
 pub(crate) async fn who_am_i(app: &App, name: &BookmarkName) -> Result<Who, Error> {
-    let identity = app.identity(name).await?;
-    let current = identity.session.current_credential().await;
-    current.map_err(|error| identity.credentials(name).missing(error))?;
-    status(app, name, &identity).await
+    let session = app.role_session(name).await?;
+    session.session.current_credential().await.map_err(|error| session.missing(error))?;
+    status(app, &session).await
 }
 
 /// Removes a sign-in and every credential bought with it.
 pub(crate) async fn sign_out(app: &App, name: &BookmarkName, open: bool) -> Result<SignedOut, Error> {
     let identity = app.identity_to_forget(name)?;
-    let removed = identity.session.logout().await;
-    let removed = removed.map_err(|error| identity.credentials(name).missing(Arc::new(error)))?;
+    let session = identity.any_session()?;
+    let removed = session.session.logout().await;
+    let removed = removed.map_err(|error| session.missing(Arc::new(error)))?;
     let page = sign_out_page(&identity).await;
     let opened = match &page {
         Some(page) if open && app.can_open_browser() => {
@@ -183,19 +192,22 @@ pub(crate) async fn sign_out(app: &App, name: &BookmarkName, open: bool) -> Resu
 /// Removes what a bookmark that goes leaves behind: its sign-in and its application's secret, unless another bookmark uses them.
 pub(crate) async fn forget(app: &App, name: &BookmarkName) -> Result<(), Error> {
     // A bookmark that cannot be read has nothing that could be found, and can still be removed.
-    let Ok(connection) = app.bookmarks().connection(name) else { return Ok(()) };
+    let Ok(connection) = app.connection(name) else { return Ok(()) };
+    let Some(web) = connection.web_identity() else { return Ok(()) };
     let mut shared = false;
     for other in app.bookmarks().names()? {
-        let same = |other: Connection| {
-            (&other.issuer, &other.client_id, &other.login_hint)
-                == (&connection.issuer, &connection.client_id, &connection.login_hint)
+        let same = |other: Option<&WebIdentity>| {
+            other.is_some_and(|other| {
+                (&other.issuer, &other.client_id, &other.login_hint)
+                    == (&web.issuer, &web.client_id, &web.login_hint)
+            })
         };
-        shared |= other != *name && app.bookmarks().connection(&other).is_ok_and(same);
+        shared |= other != *name && app.connection(&other).is_ok_and(|other| same(other.web_identity()));
     }
     if !shared {
-        let identity = app.identity_to_forget(name)?;
-        let removed = identity.session.logout().await;
-        removed.map_err(|error| identity.credentials(name).missing(Arc::new(error)))?;
+        let session = app.identity_to_forget(name)?.any_session()?;
+        let removed = session.session.logout().await;
+        removed.map_err(|error| session.missing(Arc::new(error)))?;
     }
     Ok(app.forget_client_secret(name).await?)
 }
@@ -208,8 +220,8 @@ impl App {
     }
 }
 
-fn warn_of_many_issuers(connection: &Connection, talk: &dyn Talk) -> Result<(), Error> {
-    match &connection.issuer {
+fn warn_of_many_issuers(web: &WebIdentity, talk: &dyn Talk) -> Result<(), Error> {
+    match &web.issuer {
         Issuer::Entra { tenant, .. } if !tenant.has_one_issuer() => {
             let message = format!(
                 "the tenant `{tenant}` stands for many, each with an issuer of its own, and IAM needs one issuer; \
@@ -262,8 +274,8 @@ async fn obtain(
     let tokens = if options.method == Method::Device {
         driver.sign_in_by_device_code(&identity.client, &identity.scopes, &mut known).await?
     } else {
-        let mut redirect = receiver(app, &identity.connection, options.method)?;
-        let account = options.account.as_deref().or(identity.connection.login_hint.as_deref());
+        let mut redirect = receiver(app, identity.web(), options.method)?;
+        let account = options.account.as_deref().or_else(|| identity.web().login_hint.as_deref());
         let sign_in_options = SignInOptions {
             scopes: identity.scopes.clone(),
             prompt: options.fresh.then_some(Prompt::Login),
@@ -279,8 +291,8 @@ async fn obtain(
 }
 
 /// Makes what waits for the browser's answer.
-fn receiver(app: &App, connection: &Connection, method: Method) -> Result<Box<dyn RedirectReceiver>, Error> {
-    let receiver: Box<dyn RedirectReceiver> = match &connection.redirect {
+fn receiver(app: &App, web: &WebIdentity, method: Method) -> Result<Box<dyn RedirectReceiver>, Error> {
+    let receiver: Box<dyn RedirectReceiver> = match &web.redirect {
         Redirect::Loopback(url) => {
             let options = LoopbackOptions::from_redirect_uri(url.as_str()).map_err(DriveError::from)?;
             let loopback = Loopback::bind(&options).map_err(DriveError::from)?;
@@ -316,15 +328,16 @@ pub(super) fn private_folder(folder: &Path) -> Result<(), Error> {
     builder.create(folder).map_err(|source| Error::local("make the folder", folder, source))
 }
 
-async fn status(app: &App, name: &BookmarkName, identity: &Identity) -> Result<Who, Error> {
-    let missing = |error| identity.credentials(name).missing(Arc::new(error));
-    let status = identity.session.status().await.map_err(missing)?;
+async fn status(app: &App, session: &RoleSession) -> Result<Who, Error> {
+    let missing = |error| session.missing(Arc::new(error));
+    let status = session.session.status().await.map_err(missing)?;
     let status = status.ok_or_else(|| missing(SessionError::NotSignedIn))?;
-    Ok(who(&identity.connection, status, app.now()))
+    let web = session.connection.web_identity().ok_or_else(|| missing(SessionError::NotSignedIn))?;
+    Ok(who(web, status, app.now()))
 }
 
-fn who(connection: &Connection, status: SessionStatus, now: Timestamp) -> Who {
-    let tenant = match &connection.issuer {
+fn who(web: &WebIdentity, status: SessionStatus, now: Timestamp) -> Who {
+    let tenant = match &web.issuer {
         // The issuer of a tenant names it in its path, whatever the bookmark calls it.
         Issuer::Entra { .. } => Url::parse(&status.issuer)
             .ok()
@@ -336,7 +349,7 @@ fn who(connection: &Connection, status: SessionStatus, now: Timestamp) -> Who {
         person: status.person,
         issuer: status.issuer,
         tenant,
-        client_id: connection.client_id.clone(),
+        client_id: web.client_id.clone(),
         account: status.role.account().clone(),
         role: status.role,
         session: status.assumed_role_arn,

@@ -19,5 +19,5 @@ pub use config::{NextRole, RoleConfig, SessionContext, SessionOptions, SignInIde
 pub use error::SessionError;
 pub use lock::{Lease, LockError, LockFolder, LockOptions};
 pub use source::Session;
-pub use status::{RenewalMeans, SessionStatus, SignedOut};
+pub use status::{RenewalMeans, SessionStatus, SignedOut, offered_roles};
 pub use token_source::{FreshTokens, TokenSource, TokenSourceError};

@@ -43,6 +43,8 @@ pub struct SignInRecord {
     pub facts: TokenFacts,
     /// The person's name as the issuer tells it.
     pub person: Option<String>,
+    /// The roles that the last ID token offered; empty where it did not say.
+    pub offered_roles: Vec<String>,
     /// The newest refresh token, if the issuer gave one.
     pub refresh_token: Option<Secret>,
     /// When the person signed in.
@@ -122,6 +124,8 @@ struct SignInText {
     subject: String,
     id_token_expires_at: Time,
     person: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    offered_roles: Vec<String>,
     refresh_token: Option<Stored>,
     signed_in_at: Time,
 }
@@ -173,6 +177,7 @@ impl Record for SignInRecord {
                 expires_at: text.id_token_expires_at.0,
             },
             person: text.person,
+            offered_roles: text.offered_roles,
             refresh_token: text.refresh_token.map(|stored| stored.0),
             signed_in_at: text.signed_in_at.0,
         })
@@ -189,6 +194,7 @@ impl Record for SignInRecord {
             subject: facts.subject,
             id_token_expires_at: Time(facts.expires_at),
             person: self.person.clone(),
+            offered_roles: self.offered_roles.clone(),
             refresh_token: self.refresh_token.clone().map(Stored),
             signed_in_at: Time(self.signed_in_at),
         })
@@ -307,6 +313,7 @@ mod tests {
                 expires_at: "2026-11-23T13:00:00Z".parse().unwrap(),
             },
             person: Some("alice@contoso.com".into()),
+            offered_roles: vec!["arn:aws:iam::123456789012:role/A".into()],
             refresh_token: Some(Secret::new("0.AREFRESH")),
             signed_in_at: "2026-11-23T12:00:00Z".parse().unwrap(),
         }

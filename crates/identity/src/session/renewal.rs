@@ -244,6 +244,7 @@ impl Inner {
             generation: sign_in.generation,
             facts: fresh.facts,
             person: fresh.session_name_hint.or(sign_in.person),
+            offered_roles: fresh.offered_roles,
             refresh_token: fresh.refresh_token.or(sign_in.refresh_token),
             signed_in_at: sign_in.signed_in_at,
         };
@@ -343,6 +344,7 @@ impl Inner {
             generation: 0,
             facts: tokens.facts,
             person: tokens.session_name_hint,
+            offered_roles: tokens.offered_roles,
             refresh_token: tokens.refresh_token,
             signed_in_at: now,
         };
@@ -411,7 +413,7 @@ impl Inner {
     }
 }
 
-fn session_error(error: StoreError) -> SessionError {
+pub(super) fn session_error(error: StoreError) -> SessionError {
     match error {
         StoreError::Keychain(error) => SessionError::Keychain(error),
         StoreError::Record(error @ (RecordError::Newer { .. } | RecordError::Unreadable)) => {

@@ -1,9 +1,14 @@
 //! What can be told about a session without asking anyone.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use pintail_core::name::RoleArn;
 
-use crate::keychain::KeychainKind;
+use super::SignInIdentity;
+use super::error::SessionError;
+use super::record::{RecordStore, SignInRecord};
+use crate::keychain::{Keychain, KeychainKind};
 
 /// How a session goes on when its credential ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,4 +51,17 @@ pub struct SignedOut {
     pub was_signed_in: bool,
     /// How many credentials were removed with it. AWS honours a copy of one until its end.
     pub credentials_removed: usize,
+}
+
+/// Returns the roles that the issuer offers a signed-in person by its signed claim: none where it does not say, `None` where
+/// nobody is signed in.
+///
+/// # Errors
+/// When the keychain cannot be read.
+pub async fn offered_roles(
+    keychain: Arc<dyn Keychain>,
+    identity: &SignInIdentity,
+) -> Result<Option<Vec<String>>, SessionError> {
+    let record = RecordStore(keychain).read::<SignInRecord>(&identity.sign_in_entry()).await;
+    Ok(record.map_err(super::renewal::session_error)?.map(|record| record.offered_roles))
 }

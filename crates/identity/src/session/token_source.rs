@@ -20,6 +20,8 @@ pub struct FreshTokens {
     pub expires_at: Timestamp,
     /// The person's name as the issuer tells it (`preferred_username`), for the session's name and for `whoami`.
     pub session_name_hint: Option<String>,
+    /// The roles that the issuer lets the person take, as its signed claim lists them. Empty where it does not say.
+    pub offered_roles: Vec<String>,
     /// The refresh token, when the issuer gave a new one. `None` keeps the old one.
     pub refresh_token: Option<Secret>,
 }

@@ -111,6 +111,7 @@ pub(crate) fn tokens(clock: &dyn Clock, number: u32) -> FreshTokens {
         id_token: Secret::new(format!("IdToken-hunter2-{number}")),
         facts: facts(expires_at),
         expires_at,
+        offered_roles: Vec::new(),
         session_name_hint: Some("alice@contoso.com".into()),
         refresh_token: Some(Secret::new(format!("Refresh-hunter2-{number}"))),
     }

@@ -144,6 +144,7 @@ impl TokenSource for ParentTokens {
                 id_token: Secret::new(format!("id-{number}")),
                 facts: facts(expires_at),
                 expires_at,
+                offered_roles: Vec::new(),
                 session_name_hint: None,
                 refresh_token: Some(Secret::new(format!("refresh-{number}"))),
             })
@@ -195,6 +196,7 @@ impl Home {
             id_token: Secret::new("id-0"),
             facts: facts(clock.now()),
             expires_at: clock.now(),
+            offered_roles: Vec::new(),
             session_name_hint: None,
             refresh_token: Some(Secret::new("refresh-0")),
         };

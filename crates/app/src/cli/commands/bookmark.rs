@@ -1,6 +1,6 @@
 //! `pintail bookmark add|ls|show|rm`
 
-use pintail_core::bookmark::property;
+use pintail_core::connection::property;
 use pintail_core::name::BookmarkName;
 
 use crate::cli::{Outcome, render::Output, show};
@@ -128,13 +128,13 @@ impl Command {
                 let names = app.bookmarks().names()?;
                 let listed: Vec<_> = names
                     .into_iter()
-                    .map(|name| (app.bookmarks().connection(&name).map_err(Error::from), name))
+                    .map(|name| (app.connection(&name).map_err(Error::from), name))
                     .collect();
                 show::bookmarks(output, &listed)?;
             }
             Self::Show { name } => {
                 let name: BookmarkName = name.parse()?;
-                show::bookmark(output, &name, &app.bookmarks().connection(&name)?)?;
+                show::bookmark(output, &name, &app.connection(&name)?)?;
             }
             Self::Rm { name } => {
                 let name: BookmarkName = name.parse()?;
@@ -155,9 +155,9 @@ impl Add {
         } else {
             None
         };
-        let connection = app.bookmarks().add(&name, &self.settings(), self.force, app.random())?;
-        if let Some(secret) = secret {
-            app.keep_client_secret(&connection, secret).await?;
+        let connection = app.add_bookmark(&name, &self.settings(), self.force)?;
+        if let (Some(secret), Some(web)) = (secret, connection.web_identity()) {
+            app.keep_client_secret(web, secret).await?;
         }
         show::bookmark_added(output, &name, &connection)?;
         Ok(Exit::Done)

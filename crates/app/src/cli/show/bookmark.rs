@@ -2,8 +2,8 @@
 
 use std::io;
 
-use pintail_core::bookmark::{Connection, Issuer, StsEndpoint};
-use pintail_core::name::BookmarkName;
+use pintail_core::connection::{Connection, Issuer, StsEndpoint, Way};
+use pintail_core::name::{BookmarkName, RoleArn};
 use pintail_core::secret::Secret;
 use serde::Serialize;
 
@@ -22,8 +22,13 @@ struct Line<'a> {
     tenant: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     issuer: Option<&'a str>,
-    client_id: &'a str,
-    role: &'a str,
+    way: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    more_roles: Vec<&'a str>,
     region: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     s3_endpoint: Option<&'a str>,
@@ -39,16 +44,21 @@ struct BrokenLine<'a> {
 }
 
 fn line<'a>(name: &'a BookmarkName, connection: &'a Connection) -> Line<'a> {
-    let (tenant, issuer) = match &connection.issuer {
-        Issuer::Entra { tenant, .. } => (Some(tenant.to_string()), None),
-        Issuer::Other(url) => (None, Some(url.as_str())),
+    let web = connection.web_identity();
+    let (tenant, issuer) = match web.map(|web| &web.issuer) {
+        Some(Issuer::Entra { tenant, .. }) => (Some(tenant.to_string()), None),
+        Some(Issuer::Other(address)) => (None, Some(address.as_str())),
+        None => (None, None),
     };
+    let more = web.map(|web| web.roles.as_slice()).unwrap_or_default().iter().skip(1);
     Line {
         name: name.as_str(),
         tenant,
         issuer,
-        client_id: connection.client_id.as_str(),
-        role: connection.role.as_str(),
+        way: connection.way.name().as_str(),
+        client_id: web.map(|web| web.client_id.as_str()),
+        role: connection.first_role().map(RoleArn::as_str),
+        more_roles: more.map(RoleArn::as_str).collect(),
         region: connection.region.as_str(),
         s3_endpoint: connection.s3_endpoint.as_ref().map(url::Url::as_str),
         sts_endpoint: match &connection.sts_endpoint {
@@ -74,9 +84,9 @@ pub(in crate::cli) fn bookmarks(
             }
             Ok(connection) => rows.push(vec![
                 format!("{name}:"),
-                connection.role.account().to_string(),
-                connection.role.role_name().to_owned(),
-                issuer_text(connection),
+                connection.role().map_or_else(|| "-".to_owned(), |role| role.account().to_string()),
+                connection.role().map_or_else(|| "-".to_owned(), |role| role.role_name().to_owned()),
+                way_text(connection),
             ]),
             Err(error) => rows.push(vec![format!("{name}:"), "-".into(), "-".into(), reason(error)]),
         }
@@ -98,10 +108,16 @@ fn reason(error: &Error) -> String {
     harmless_words(&parts.join(": "))
 }
 
-fn issuer_text(connection: &Connection) -> String {
-    match &connection.issuer {
-        Issuer::Entra { tenant, .. } => tenant.to_string(),
-        Issuer::Other(url) => url.to_string(),
+/// Says in a word or two where the credential comes from.
+fn way_text(connection: &Connection) -> String {
+    match &connection.way {
+        Way::WebIdentity(web) => match &web.issuer {
+            Issuer::Entra { tenant, .. } => tenant.to_string(),
+            Issuer::Other(address) => address.to_string(),
+        },
+        Way::AwsProfile { profile } => format!("AWS profile {profile}"),
+        Way::IdentityCenter(center) => center.start_url.to_string(),
+        other => other.name().to_string(),
     }
 }
 
@@ -113,16 +129,8 @@ pub(in crate::cli) fn bookmark(
 ) -> io::Result<()> {
     output.data(&line(name, connection), || {
         let mut pairs = vec![("name", name.to_string())];
-        match &connection.issuer {
-            Issuer::Entra { tenant, authority } => {
-                pairs.push(("tenant", tenant.to_string()));
-                pairs.extend(authority.as_ref().map(|url| ("authority", url.to_string())));
-            }
-            Issuer::Other(url) => pairs.push(("issuer", url.to_string())),
-        }
-        pairs.push(("client ID", connection.client_id.to_string()));
-        pairs.push(("role", connection.role.to_string()));
-        pairs.extend(connection.second_role.as_ref().map(|role| ("then role", role.to_string())));
+        way_facts(connection, &mut pairs);
+        pairs.extend(connection.wish.second_role.as_ref().map(|role| ("then role", role.to_string())));
         pairs.push(("region", connection.region.to_string()));
         pairs.extend(connection.s3_endpoint.as_ref().map(|url| ("S3", url.to_string())));
         match &connection.sts_endpoint {
@@ -134,11 +142,53 @@ pub(in crate::cli) fn bookmark(
             pairs.push(("access", "read only".into()));
         }
         pairs.extend(
-            connection.only.as_ref().map(|(bucket, prefix)| ("only", format!("s3://{bucket}/{prefix}"))),
+            connection.wish.only.as_ref().map(|(bucket, prefix)| ("only", format!("s3://{bucket}/{prefix}"))),
         );
         pairs.extend(connection.default_path.clone().map(|path| ("starts in", path)));
         facts(output, &pairs)
     })
+}
+
+fn way_facts(connection: &Connection, pairs: &mut Vec<(&'static str, String)>) {
+    match &connection.way {
+        Way::WebIdentity(web) => {
+            match &web.issuer {
+                Issuer::Entra { tenant, authority } => {
+                    pairs.push(("tenant", tenant.to_string()));
+                    pairs.extend(authority.as_ref().map(|url| ("authority", url.to_string())));
+                }
+                Issuer::Other(address) => pairs.push(("issuer", address.to_string())),
+            }
+            pairs.push(("client ID", web.client_id.to_string()));
+            let roles = web.roles.iter().map(ToString::to_string).map(|role| ("role", role));
+            pairs.extend(roles);
+            if web.roles.is_empty() {
+                pairs.push(("role", "those that the sign-in offers".into()));
+            }
+        }
+        Way::Keys(key) => pairs.push(("access key", key.id.clone())),
+        Way::Anonymous => pairs.push(("credentials", "none: requests are not signed".into())),
+        Way::AwsProfile { profile } => pairs.push(("AWS profile", profile.clone())),
+        Way::InstanceMetadata { endpoint } | Way::ContainerMetadata { endpoint, .. } => {
+            pairs.push(("credentials", connection.way.name().to_string()));
+            pairs.extend(endpoint.as_ref().map(|url| ("endpoint", url.to_string())));
+        }
+        Way::AssumeRole { key, role, mfa_serial } => {
+            pairs.push(("access key", key.id.clone()));
+            pairs.push(("role", role.to_string()));
+            pairs.extend(mfa_serial.clone().map(|serial| ("MFA device", serial)));
+        }
+        Way::SessionToken { key, mfa_serial } => {
+            pairs.push(("access key", key.id.clone()));
+            pairs.extend(mfa_serial.clone().map(|serial| ("MFA device", serial)));
+        }
+        Way::IdentityCenter(center) => {
+            pairs.push(("start address", center.start_url.to_string()));
+            pairs.push(("portal region", center.region.to_string()));
+            pairs.extend(center.account.as_ref().map(|account| ("account", account.to_string())));
+            pairs.extend(center.role_name.clone().map(|role| ("role", role)));
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -163,7 +213,7 @@ pub(in crate::cli) fn bookmark_added(
     if output.is_json() {
         return output.json_line(&Event { event: "bookmark_added", bookmark: line(name, connection) });
     }
-    if let Issuer::Entra { tenant, .. } = &connection.issuer
+    if let Some(Issuer::Entra { tenant, .. }) = connection.web_identity().map(|web| &web.issuer)
         && !tenant.has_one_issuer()
     {
         output.say(&format!(

@@ -2,17 +2,12 @@
 //!
 //! A bookmark file is an XML property list with one dictionary whose scalars are strings. Reading tolerates other scalar
 //! types and a missing document type; writing keeps every key that is not ours, and the order of all. `docs/formats.md`
-//! lists the keys. What the keys mean together is a [`Connection`].
-
-mod connection;
+//! lists the keys. What the keys mean together is a
+//! [`Connection`](crate::connection::Connection).
 
 use std::io::Cursor;
 
 use plist::{Dictionary, Value};
-
-pub use connection::{
-    Authentication, Connection, ConnectionError, Issuer, Redirect, SessionLength, StsEndpoint, property,
-};
 
 use crate::name::{BookmarkName, NameError};
 

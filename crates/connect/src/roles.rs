@@ -1,0 +1,123 @@
+//! Which of several roles a bookmark uses: the one asked for, the one used last, the usual one.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use pintail_core::name::{BookmarkName, RoleArn};
+
+use crate::file::replace;
+use crate::identity::{Identity, RoleSession};
+use crate::{Connector, Error};
+
+/// A role that can be chosen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OfferedRole {
+    /// The role.
+    pub role: RoleArn,
+    /// It is the one that is used unless another is asked for.
+    pub chosen: bool,
+}
+
+impl Connector {
+    /// Returns the session of the role that a bookmark uses now.
+    ///
+    /// # Errors
+    /// When the bookmark cannot be used, its role is not clear, or nobody is signed in and the roles come with the sign-in.
+    pub async fn role_session(&self, name: &BookmarkName) -> Result<RoleSession, Error> {
+        let identity = self.identity(name).await?;
+        let role = self.choose_role(&identity, identity.roles().await?)?;
+        identity.session(&role)
+    }
+
+    /// Lists the roles of a bookmark.
+    ///
+    /// # Errors
+    /// As [`Connector::role_session`].
+    pub async fn roles(&self, name: &BookmarkName) -> Result<Vec<OfferedRole>, Error> {
+        let identity = self.identity(name).await?;
+        let offered = identity.roles().await?;
+        let chosen = match self.choose_role(&identity, offered.clone()) {
+            Ok(role) => Some(role),
+            Err(Error::WhichRole { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        Ok(offered
+            .into_iter()
+            .map(|role| OfferedRole { chosen: chosen.as_ref() == Some(&role), role })
+            .collect())
+    }
+
+    /// Chooses among the roles on offer: the one asked for in this run, the one used last, the bookmark's first one, the only
+    /// one.
+    ///
+    /// # Errors
+    /// When none is offered, the one asked for is not, or the token offers several and none was chosen yet.
+    pub fn choose_role(&self, identity: &Identity, offered: Vec<RoleArn>) -> Result<RoleArn, Error> {
+        let name = &identity.name;
+        if let Some(wanted) = &self.role {
+            let mut fitting = offered.iter().filter(|role| fits(role, wanted));
+            return match (fitting.next(), fitting.next()) {
+                (Some(role), None) => Ok(role.clone()),
+                (Some(_), Some(_)) => Err(Error::WhichRole { name: name.clone(), offered }),
+                (None, _) => Err(Error::NoSuchRole { name: name.clone(), wanted: wanted.clone(), offered }),
+            };
+        }
+        if let Some(last) = self.last_roles().get(name.as_str())
+            && let Some(role) = offered.iter().find(|role| role.as_str() == last)
+        {
+            return Ok(role.clone());
+        }
+        let named = !identity.web().roles.is_empty();
+        match offered.as_slice() {
+            [] => Err(Error::NoRole { name: name.clone() }),
+            [role] => Ok(role.clone()),
+            [role, ..] if named => Ok(role.clone()),
+            _ => Err(Error::WhichRole { name: name.clone(), offered }),
+        }
+    }
+
+    /// Remembers the role that a bookmark uses from now on.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn remember_role(&self, name: &BookmarkName, role: &RoleArn) -> Result<(), Error> {
+        let mut all = self.last_roles();
+        if all.get(name.as_str()).is_some_and(|last| last == role.as_str()) {
+            return Ok(());
+        }
+        all.insert(name.as_str().to_owned(), role.as_str().to_owned());
+        let text = serde_json::to_vec_pretty(&all).expect("a map of texts");
+        replace(&self.roles_file(), &text)
+    }
+
+    /// Forgets which role a bookmark used.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn forget_role(&self, name: &BookmarkName) -> Result<(), Error> {
+        let mut all = self.last_roles();
+        if all.remove(name.as_str()).is_none() {
+            return Ok(());
+        }
+        let text = serde_json::to_vec_pretty(&all).expect("a map of texts");
+        replace(&self.roles_file(), &text)
+    }
+
+    fn roles_file(&self) -> PathBuf {
+        self.environment.folders.state.join("roles.json")
+    }
+
+    /// A file that is missing or damaged remembers nothing: the choice can be made again.
+    fn last_roles(&self) -> BTreeMap<String, String> {
+        let text = std::fs::read(self.roles_file()).unwrap_or_default();
+        serde_json::from_slice(&text).unwrap_or_default()
+    }
+}
+
+/// Tells whether a role is meant by a text: its ARN, its name, `ACCOUNT/NAME` or `ACCOUNT`.
+fn fits(role: &RoleArn, wanted: &str) -> bool {
+    wanted == role.as_str()
+        || wanted == role.role_name()
+        || wanted == role.account().as_str()
+        || wanted.split_once('/') == Some((role.account().as_str(), role.role_name()))
+}

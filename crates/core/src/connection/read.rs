@@ -1,0 +1,403 @@
+//! Reads a [`Connection`] from what bookmark, profile and preferences say.
+
+use std::fmt;
+use std::time::Duration;
+
+use url::Url;
+
+use super::place::{self, Host};
+use super::{
+    Authentication, Connection, ConnectionError, IdentityCenter, Issuer, LongTermKey, Redirect,
+    SessionLength, SessionWish, StsEndpoint, Way, WayName, WebIdentity, issuer, property,
+};
+use crate::bookmark::Bookmark;
+use crate::name::{BucketName, KeyPrefix, Partition, Region, RoleArn};
+use crate::secret::Secret;
+
+/// The user name that stands for nobody, in Cyberduck's bookmarks.
+const ANONYMOUS: &str = "anonymous";
+
+/// What a connection is read from.
+#[derive(Clone, Copy)]
+pub struct Sources<'a> {
+    /// The bookmark.
+    pub bookmark: &'a Bookmark,
+    /// What its profile says.
+    pub profile: &'a ProfileDefaults,
+    /// The preferences, by property name.
+    pub preferences: &'a dyn Fn(&str) -> Option<String>,
+}
+
+/// What a profile gives a connection, its inheritance and variables resolved.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ProfileDefaults {
+    /// The way in.
+    pub way: Option<WayName>,
+    /// Where people sign in.
+    pub authorization_url: Option<String>,
+    /// Where the answer comes back to.
+    pub redirect_url: Option<String>,
+    /// The application.
+    pub client_id: Option<String>,
+    /// Its secret.
+    pub client_secret: Option<Secret>,
+    /// What the sign-in asks for.
+    pub scopes: Vec<String>,
+    /// Where STS is.
+    pub sts_endpoint: Option<String>,
+    /// The host of bookmarks that name none.
+    pub hostname: Option<String>,
+    /// The port of bookmarks that name none.
+    pub port: Option<u16>,
+    /// The service is reached without TLS.
+    pub plain_http: bool,
+    /// The region of bookmarks that name none.
+    pub region: Option<String>,
+    /// A path before every request's, or the address of instance metadata.
+    pub context: Option<String>,
+    /// Where bookmarks that do not say start.
+    pub default_path: Option<String>,
+    /// The profile's `Properties`.
+    pub properties: Vec<(String, String)>,
+}
+
+impl fmt::Debug for Sources<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sources").field("profile", &self.profile.way).finish_non_exhaustive()
+    }
+}
+
+impl Sources<'_> {
+    /// Returns the value of a property: the bookmark's, else the profile's, else the preferences'. An empty one is none.
+    pub fn text(&self, key: &str) -> Option<String> {
+        let theirs = property::ALIASES.iter().filter(|(_, ours)| *ours == key).map(|(theirs, _)| *theirs);
+        let names: Vec<&str> = std::iter::once(key).chain(theirs).collect();
+        let of = |layer: &dyn Fn(&str) -> Option<String>| {
+            names.iter().find_map(|name| layer(name)).filter(|text| !text.is_empty())
+        };
+        let properties = &self.profile.properties;
+        of(&|name| self.bookmark.custom(name))
+            .or_else(|| of(&|name| Some(properties.iter().find(|(key, _)| key == name)?.1.clone())))
+            .or_else(|| of(&|name| (self.preferences)(name)))
+    }
+
+    fn flag(&self, what: &'static str, key: &str) -> Result<Option<bool>, ConnectionError> {
+        match self.text(key).as_deref() {
+            None => Ok(None),
+            Some(text) if text == "1" || text.eq_ignore_ascii_case("true") => Ok(Some(true)),
+            Some(text) if text == "0" || text.eq_ignore_ascii_case("false") => Ok(Some(false)),
+            Some(text) => Err(ConnectionError::Value { what, text: text.to_owned() }),
+        }
+    }
+
+    fn address(&self, what: &'static str, key: &str) -> Result<Option<Url>, ConnectionError> {
+        self.text(key).map(|text| address(what, &text)).transpose()
+    }
+
+    fn words(&self, key: &str) -> Vec<String> {
+        self.text(key).unwrap_or_default().split_whitespace().map(str::to_owned).collect()
+    }
+
+    fn needed(
+        &self,
+        what: &'static str,
+        key: &'static str,
+        option: &'static str,
+    ) -> Result<String, ConnectionError> {
+        self.text(key).ok_or(ConnectionError::Missing { what, key, option })
+    }
+}
+
+impl Connection {
+    /// Reads what a bookmark says, with what its profile and the preferences add.
+    ///
+    /// # Errors
+    /// When something needed is missing, or a value breaks its rule.
+    pub fn of(sources: &Sources<'_>) -> Result<Self, ConnectionError> {
+        let bookmark = sources.bookmark;
+        let host = host(sources)?;
+        let way = way(sources)?;
+        let wish = wish(sources)?;
+        let (by_host, bucket, dual_stack_host, other) = match host {
+            Host::Aws { region, bucket, dual_stack } => (region, bucket, dual_stack, None),
+            Host::Other(url) => (None, None, false, Some(url)),
+        };
+        let said = sources.text(property::REGION).or_else(|| bookmark.text("Region"));
+        let region = match said.or_else(|| sources.profile.region.clone()) {
+            Some(region) => region.parse()?,
+            None => by_host.unwrap_or_else(|| region_of(&way)),
+        };
+        let sts = sources.text(property::STS_ENDPOINT).or_else(|| sources.profile.sts_endpoint.clone());
+        Ok(Self {
+            way,
+            wish,
+            read_only: bookmark.text("Readonly").as_deref() == Some("true"),
+            sts_endpoint: sts_endpoint(sts.as_deref())?,
+            region,
+            s3_endpoint: sources.address("S3 endpoint", property::S3_ENDPOINT)?.or(other),
+            path_style: sources.flag("path style", property::PATH_STYLE)?,
+            dual_stack: sources.flag("dual stack", property::DUAL_STACK)?.unwrap_or(dual_stack_host),
+            fips: sources.flag("FIPS", property::FIPS)?.unwrap_or(false),
+            requester_pays: sources.flag("requester pays", property::REQUESTER_PAYS)?.unwrap_or(false),
+            signin_endpoint: sources.address("console sign-in", property::SIGNIN_ENDPOINT)?,
+            default_path: bookmark
+                .text("Path")
+                .or_else(|| bucket.map(|bucket| format!("/{bucket}")))
+                .or_else(|| sources.profile.default_path.clone()),
+            ca_bundle: sources.text(property::CA_BUNDLE),
+        })
+    }
+}
+
+fn region_of(way: &Way) -> Region {
+    let role = match way {
+        Way::WebIdentity(web) => web.roles.first(),
+        Way::AssumeRole { role, .. } => Some(role),
+        _ => None,
+    };
+    role.map_or(Partition::Aws, RoleArn::partition).default_region()
+}
+
+/// Tells where S3 is by the bookmark's host and port, or the profile's.
+fn host(sources: &Sources<'_>) -> Result<Host, ConnectionError> {
+    let (bookmark, profile) = (sources.bookmark, sources.profile);
+    let port = match bookmark.text("Port") {
+        // Cyberduck writes -1 for the usual one.
+        Some(text) if text == "-1" => profile.port,
+        Some(text) => {
+            Some(text.parse().map_err(|_| ConnectionError::Value { what: "port", text: text.clone() })?)
+        }
+        None => profile.port,
+    };
+    match bookmark.text("Hostname").or_else(|| profile.hostname.clone()) {
+        Some(host) => place::read(&host, port, !profile.plain_http),
+        None if sources.text(property::S3_ENDPOINT).is_some() => {
+            Ok(Host::Aws { region: None, bucket: None, dual_stack: false })
+        }
+        None => Err(ConnectionError::Missing { what: "host", key: "Hostname", option: "--endpoint" }),
+    }
+}
+
+fn way(sources: &Sources<'_>) -> Result<Way, ConnectionError> {
+    let username = sources.bookmark.text("Username");
+    let said = sources.text(property::WAY).map(|text| text.parse()).transpose()?;
+    let web = [property::ISSUER, property::TENANT];
+    let name = match said {
+        Some(name) => name,
+        None if username.as_deref() == Some(ANONYMOUS) => WayName::Anonymous,
+        None if web.iter().any(|key| sources.bookmark.custom(key).is_some()) => WayName::WebIdentity,
+        None => sources.profile.way.unwrap_or(WayName::Keys),
+    };
+    let key = || match username.clone() {
+        Some(id) => Ok(LongTermKey { id }),
+        None => Err(ConnectionError::Missing {
+            what: "access key ID",
+            key: "Username",
+            option: "--access-key-id",
+        }),
+    };
+    Ok(match name {
+        WayName::WebIdentity => Way::WebIdentity(Box::new(web_identity(sources)?)),
+        WayName::Keys => Way::Keys(key()?),
+        WayName::Anonymous => Way::Anonymous,
+        WayName::AwsProfile => Way::AwsProfile {
+            profile: sources.text(property::AWS_PROFILE).or(username).unwrap_or_else(|| "default".to_owned()),
+        },
+        WayName::InstanceMetadata => Way::InstanceMetadata {
+            endpoint: match sources.address("metadata endpoint", property::METADATA_ENDPOINT)? {
+                Some(url) => Some(url),
+                None => match &sources.profile.context {
+                    Some(text) if text.contains("://") => Some(address("metadata endpoint", text)?),
+                    _ => None,
+                },
+            },
+        },
+        WayName::ContainerMetadata => Way::ContainerMetadata {
+            endpoint: sources.address("container endpoint", property::CONTAINER_ENDPOINT)?,
+            token_file: sources.text(property::CONTAINER_TOKEN_FILE),
+        },
+        WayName::AssumeRole => Way::AssumeRole {
+            key: key()?,
+            role: sources.needed("role ARN", property::ROLE, "--role-arn")?.parse()?,
+            mfa_serial: sources.text(property::MFA_SERIAL),
+        },
+        WayName::SessionToken => {
+            Way::SessionToken { key: key()?, mfa_serial: sources.text(property::MFA_SERIAL) }
+        }
+        WayName::IdentityCenter => Way::IdentityCenter(Box::new(identity_center(sources)?)),
+    })
+}
+
+fn web_identity(sources: &Sources<'_>) -> Result<WebIdentity, ConnectionError> {
+    let profile = sources.profile;
+    let mut roles: Vec<RoleArn> = Vec::new();
+    for text in sources.text(property::ROLE).into_iter().chain(sources.words(property::MORE_ROLES)) {
+        let role = text.parse()?;
+        if !roles.contains(&role) {
+            roles.push(role);
+        }
+    }
+    let usual = ["openid", "profile", "offline_access"];
+    let mut extra_scopes = sources.words(property::SCOPES);
+    extra_scopes.extend(profile.scopes.iter().filter(|scope| !usual.contains(&scope.as_str())).cloned());
+    let client_id = sources.text(property::CLIENT_ID).or_else(|| profile.client_id.clone());
+    Ok(WebIdentity {
+        issuer: issuer_of(sources)?,
+        client_id: client_id
+            .ok_or(ConnectionError::Missing {
+                what: "client ID",
+                key: property::CLIENT_ID,
+                option: "--client-id",
+            })?
+            .parse()?,
+        authentication: authentication(sources)?,
+        extra_scopes,
+        redirect: redirect(sources.text(property::REDIRECT).or_else(|| profile.redirect_url.clone()))?,
+        login_hint: sources.bookmark.text("Username"),
+        roles,
+    })
+}
+
+/// The bookmark's own issuer or tenant wins over anything a profile says.
+fn issuer_of(sources: &Sources<'_>) -> Result<Issuer, ConnectionError> {
+    let own = |key: &str| sources.bookmark.custom(key);
+    let entra = |tenant: String| -> Result<Issuer, ConnectionError> {
+        Ok(Issuer::Entra {
+            tenant: tenant.parse()?,
+            authority: sources.address("authority", property::AUTHORITY)?,
+        })
+    };
+    match (own(property::ISSUER), own(property::TENANT)) {
+        (Some(issuer), _) => return Ok(Issuer::Other(issuer.parse()?)),
+        (None, Some(tenant)) => return entra(tenant),
+        (None, None) => {}
+    }
+    if let Some(issuer) = sources.text(property::ISSUER) {
+        return Ok(Issuer::Other(issuer.parse()?));
+    }
+    if let Some(tenant) = sources.text(property::TENANT) {
+        return entra(tenant);
+    }
+    let missing = ConnectionError::Missing {
+        what: "tenant or issuer",
+        key: property::TENANT,
+        option: "--tenant or --issuer",
+    };
+    let Some(text) = &sources.profile.authorization_url else { return Err(missing) };
+    let url = address("authorization address", text)?;
+    match issuer::of_authorization_url(&url) {
+        Some(Issuer::Entra { tenant, authority }) => Ok(Issuer::Entra {
+            tenant,
+            authority: sources.address("authority", property::AUTHORITY)?.or(authority),
+        }),
+        Some(issuer) => Ok(issuer),
+        None => Err(missing),
+    }
+}
+
+fn identity_center(sources: &Sources<'_>) -> Result<IdentityCenter, ConnectionError> {
+    let start = sources.needed("start address", property::SSO_START_URL, "--sso-start-url")?;
+    let region = sources.needed("region of IAM Identity Center", property::SSO_REGION, "--sso-region")?;
+    Ok(IdentityCenter {
+        start_url: address("start address", &start)?,
+        region: region.parse()?,
+        account: sources.text(property::SSO_ACCOUNT).map(|text| text.parse()).transpose()?,
+        role_name: sources.text(property::SSO_ROLE),
+        oidc_endpoint: sources.address("sign-in endpoint", property::SSO_OIDC_ENDPOINT)?,
+        portal_endpoint: sources.address("portal endpoint", property::SSO_PORTAL_ENDPOINT)?,
+        label: sources.bookmark.text("Username"),
+    })
+}
+
+fn wish(sources: &Sources<'_>) -> Result<SessionWish, ConnectionError> {
+    let tags = sources.words(property::TAGS).into_iter().map(|text| match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err(ConnectionError::Value { what: "session tag (key=value)", text }),
+    });
+    Ok(SessionWish {
+        name: sources.text(property::SESSION_NAME).map(|text| text.parse()).transpose()?,
+        length: sources
+            .text(property::DURATION)
+            .map_or(Ok(SessionLength::Longest), |text| duration(&text))?,
+        policy: sources.text(property::POLICY),
+        policy_arns: sources.words(property::POLICY_ARNS),
+        tags: tags.collect::<Result<_, _>>()?,
+        only: sources.text(property::ONLY).map(|text| only(&text)).transpose()?,
+        external_id: sources.text(property::EXTERNAL_ID),
+        second_role: sources.text(property::SECOND_ROLE).map(|text| text.parse()).transpose()?,
+    })
+}
+
+/// Parses an address that this program may be sent to: http or https, with a host and no user.
+pub(super) fn address(what: &'static str, text: &str) -> Result<Url, ConnectionError> {
+    let error = || ConnectionError::Value { what, text: text.to_owned() };
+    let url = Url::parse(text).map_err(|_| error())?;
+    if matches!(url.scheme(), "http" | "https") && url.has_host() && url.username().is_empty() {
+        Ok(url)
+    } else {
+        Err(error())
+    }
+}
+
+/// Reads where STS is. The global address as Cyberduck writes it is not meant as a custom one.
+fn sts_endpoint(text: Option<&str>) -> Result<StsEndpoint, ConnectionError> {
+    Ok(match text {
+        None | Some("regional") => StsEndpoint::Regional,
+        Some("global" | "https://sts.amazonaws.com" | "https://sts.amazonaws.com/") => StsEndpoint::Global,
+        Some(text) => StsEndpoint::Custom(address("STS endpoint", text)?),
+    })
+}
+
+fn authentication(sources: &Sources<'_>) -> Result<Authentication, ConnectionError> {
+    let path = |what, key: &'static str| sources.needed(what, key, "--certificate and --certificate-key");
+    match sources.text(property::AUTHENTICATION).as_deref() {
+        None => Ok(sources
+            .text(property::CLIENT_SECRET)
+            .map(Secret::new)
+            .or_else(|| sources.profile.client_secret.clone())
+            .filter(|secret| !secret.is_empty())
+            .map_or(Authentication::Public, Authentication::SecretInFile)),
+        Some("secret") => Ok(Authentication::Secret),
+        Some("certificate") => Ok(Authentication::Certificate {
+            certificate: path("certificate", property::CERTIFICATE)?,
+            key: path("certificate key", property::CERTIFICATE_KEY)?,
+        }),
+        Some(text) => Err(ConnectionError::Value { what: "authentication", text: text.to_owned() }),
+    }
+}
+
+fn redirect(text: Option<String>) -> Result<Redirect, ConnectionError> {
+    let text = text.unwrap_or_else(|| "http://localhost/".to_owned());
+    let error = || ConnectionError::Value { what: "redirect address", text: text.clone() };
+    let url = Url::parse(&text).map_err(|_| error())?;
+    match url.scheme() {
+        "http" if matches!(url.host_str(), Some("localhost" | "127.0.0.1")) => Ok(Redirect::Loopback(url)),
+        "http" | "https" | "file" | "javascript" | "data" => Err(error()),
+        _ => Ok(Redirect::Scheme(url)),
+    }
+}
+
+fn duration(text: &str) -> Result<SessionLength, ConnectionError> {
+    match text {
+        "longest" => return Ok(SessionLength::Longest),
+        "service" => return Ok(SessionLength::Service),
+        _ => {}
+    }
+    // STS API reference, AssumeRoleWithWebIdentity: 900 seconds to 12 hours.
+    match text.parse() {
+        Ok(seconds @ 900..=43_200) => Ok(SessionLength::Exactly(Duration::from_secs(seconds))),
+        _ => Err(ConnectionError::Value {
+            what: "session length (900 to 43200 seconds, longest, or service)",
+            text: text.to_owned(),
+        }),
+    }
+}
+
+fn only(text: &str) -> Result<(BucketName, KeyPrefix), ConnectionError> {
+    let path = text.strip_prefix("s3://").unwrap_or(text);
+    let (bucket, prefix) = path.split_once('/').unwrap_or((path, ""));
+    Ok((bucket.parse()?, prefix.parse()?))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,191 @@
+//! What bookmarks, profiles and preferences mean together.
+
+use super::*;
+use crate::name::Tenant;
+
+fn bookmark(custom: &[(&str, &str)]) -> Bookmark {
+    let mut bookmark = Bookmark::new(&"work".parse().unwrap(), "11111111-2222-4333-8444-555555555555");
+    for (key, text) in custom {
+        bookmark.set_custom(key, Some(text));
+    }
+    bookmark
+}
+
+fn amazon() -> ProfileDefaults {
+    ProfileDefaults { hostname: Some("s3.amazonaws.com".into()), ..ProfileDefaults::default() }
+}
+
+fn read(bookmark: &Bookmark, profile: &ProfileDefaults) -> Result<Connection, ConnectionError> {
+    Connection::of(&Sources { bookmark, profile, preferences: &|_| None })
+}
+
+fn web(connection: &Connection) -> &WebIdentity {
+    connection.web_identity().unwrap()
+}
+
+const ENOUGH: [(&str, &str); 3] = [
+    ("pintail.tenant", "contoso.com"),
+    ("OAuth Client ID", "11111111-2222-3333-4444-555555555555"),
+    ("role_arn", "arn:aws-cn:iam::123456789012:role/R"),
+];
+
+#[test]
+fn three_values_are_enough() {
+    let connection = read(&bookmark(&ENOUGH), &amazon()).unwrap();
+    let entra = Issuer::Entra { tenant: Tenant::Domain("contoso.com".into()), authority: None };
+    assert_eq!(web(&connection).issuer, entra);
+    assert_eq!(connection.region.as_str(), "cn-north-1");
+    assert_eq!(web(&connection).redirect, Redirect::Loopback(Url::parse("http://localhost/").unwrap()));
+    assert_eq!(connection.sts_endpoint, StsEndpoint::Regional);
+}
+
+#[test]
+fn what_is_missing_or_wrong_is_named() {
+    let issuerless = ProfileDefaults { way: Some(WayName::WebIdentity), ..amazon() };
+    for (at, message) in [(0, "no tenant or issuer"), (1, "no client ID")] {
+        let mut fewer = ENOUGH.to_vec();
+        fewer.remove(at);
+        assert!(read(&bookmark(&fewer), &issuerless).unwrap_err().to_string().contains(message));
+    }
+    for (key, text, message) in [
+        ("pintail.redirect", "https://example.com/", "redirect address"),
+        ("pintail.redirect", "javascript:alert(1)", "redirect address"),
+        ("s3.assumerole.durationseconds", "60", "session length"),
+        ("pintail.s3.endpoint", "localhost:8333", "S3 endpoint"),
+        ("pintail.fips", "yes", "FIPS"),
+        ("role_arn", "arn:aws:iam::1:user/x", "role ARN"),
+        ("pintail.authentication", "certificate", "no certificate"),
+        ("pintail.way", "magic", "way in"),
+        ("pintail.tags", "=x", "session tag"),
+        ("pintail.roles", "arn:aws:iam::1:user/x", "role ARN"),
+    ] {
+        let mut more = ENOUGH.to_vec();
+        more.push((key, text));
+        let error = read(&bookmark(&more), &amazon()).unwrap_err().to_string();
+        assert!(error.contains(message), "{key}={text}: {error}");
+    }
+}
+
+#[test]
+fn without_a_role_the_sign_in_offers_them() {
+    let connection = read(&bookmark(&ENOUGH[..2]), &amazon()).unwrap();
+    assert!(web(&connection).roles.is_empty());
+    assert_eq!(connection.role(), None);
+}
+
+#[test]
+fn several_roles_keep_their_order_and_are_named_once() {
+    let mut custom = ENOUGH.to_vec();
+    let (a, b) = ("arn:aws:iam::123456789012:role/A", "arn:aws:iam::123456789012:role/B");
+    custom[2].1 = a;
+    let both = format!("{b} {a}");
+    custom.push(("pintail.roles", &both));
+    let roles = web(&read(&bookmark(&custom), &amazon()).unwrap()).roles.clone();
+    assert_eq!(roles.iter().map(RoleArn::as_str).collect::<Vec<_>>(), [a, b]);
+}
+
+#[test]
+fn the_bookmark_wins_over_the_profile_and_that_over_the_preferences() {
+    let of = |custom: &[(&str, &str)], properties: &[(&str, &str)]| {
+        let profile = ProfileDefaults {
+            properties: properties.iter().map(|&(key, text)| (key.into(), text.into())).collect(),
+            ..amazon()
+        };
+        let mut all = ENOUGH.to_vec();
+        all.extend(custom);
+        let preferences = |name: &str| (name == "s3.location").then(|| "eu-west-3".to_owned());
+        let sources = Sources { bookmark: &bookmark(&all), profile: &profile, preferences: &preferences };
+        Connection::of(&sources).unwrap().region.to_string()
+    };
+    assert_eq!(of(&[], &[]), "eu-west-3");
+    assert_eq!(of(&[], &[("s3.location", "eu-west-2")]), "eu-west-2");
+    assert_eq!(of(&[("s3.location", "eu-west-1")], &[("s3.location", "eu-west-2")]), "eu-west-1");
+    // An empty value says nothing, and lets the next layer speak.
+    assert_eq!(of(&[("s3.location", "")], &[("s3.location", "")]), "eu-west-3");
+}
+
+#[test]
+fn other_spellings_are_read() {
+    let custom = [
+        ENOUGH[0],
+        ENOUGH[1],
+        ("s3.assumerole.rolearn", "arn:aws:iam::123456789012:role/A"),
+        ("duration_seconds", "900"),
+    ];
+    let connection = read(&bookmark(&custom), &amazon()).unwrap();
+    assert_eq!(connection.role().unwrap().role_name(), "A");
+    assert_eq!(connection.wish.length, SessionLength::Exactly(Duration::from_secs(900)));
+}
+
+#[test]
+fn a_bookmark_of_cyberduck_means_what_its_profile_says() {
+    let profile = ProfileDefaults {
+        way: Some(WayName::WebIdentity),
+        authorization_url: Some("https://login.microsoftonline.com/common/oauth2/v2.0/authorize".into()),
+        redirect_url: Some("x-cyberduck-action://oauth".into()),
+        scopes: vec!["openid".into(), "offline_access".into(), "email".into()],
+        ..amazon()
+    };
+    let connection = read(&bookmark(&ENOUGH[1..]), &profile).unwrap();
+    let web = web(&connection);
+    assert_eq!(web.issuer, Issuer::Entra { tenant: Tenant::Common, authority: None });
+    assert!(matches!(&web.redirect, Redirect::Scheme(url) if url.as_str() == "x-cyberduck-action://oauth"));
+    assert_eq!(web.extra_scopes, ["email"]);
+    // What the bookmark says of the tenant wins.
+    let own = read(&bookmark(&ENOUGH), &profile).unwrap();
+    assert_eq!(
+        self::web(&own).issuer,
+        Issuer::Entra { tenant: Tenant::Domain("contoso.com".into()), authority: None }
+    );
+}
+
+#[test]
+fn every_way_is_read() {
+    let of = |way: &str, more: &[(&str, &str)], username: Option<&str>| {
+        let mut bookmark = bookmark(more);
+        bookmark.set_custom("pintail.way", Some(way));
+        if let Some(username) = username {
+            bookmark.set("Username", username);
+        }
+        read(&bookmark, &amazon()).map(|connection| connection.way)
+    };
+    let key = LongTermKey { id: "AKIAEXAMPLE".into() };
+    assert_eq!(of("keys", &[], Some("AKIAEXAMPLE")), Ok(Way::Keys(key.clone())));
+    assert!(of("keys", &[], None).unwrap_err().to_string().contains("no access key ID"));
+    assert_eq!(of("anonymous", &[], None), Ok(Way::Anonymous));
+    assert_eq!(of("aws-profile", &[], None), Ok(Way::AwsProfile { profile: "default".into() }));
+    assert_eq!(of("aws-profile", &[], Some("dev")), Ok(Way::AwsProfile { profile: "dev".into() }));
+    assert_eq!(of("instance-metadata", &[], None), Ok(Way::InstanceMetadata { endpoint: None }));
+    assert_eq!(
+        of("container-metadata", &[], None),
+        Ok(Way::ContainerMetadata { endpoint: None, token_file: None })
+    );
+    assert!(of("assume-role", &[], Some("AKIAEXAMPLE")).unwrap_err().to_string().contains("no role ARN"));
+    assert_eq!(
+        of("session-token", &[("mfa_serial", "device")], Some("AKIAEXAMPLE")),
+        Ok(Way::SessionToken { key, mfa_serial: Some("device".into()) })
+    );
+    assert!(of("identity-center", &[], None).unwrap_err().to_string().contains("no start address"));
+    let sso = [("pintail.sso.start_url", "https://x.awsapps.com/start"), ("pintail.sso.region", "eu-west-1")];
+    assert!(matches!(of("identity-center", &sso, None), Ok(Way::IdentityCenter(_))));
+}
+
+#[test]
+fn hosts_and_ports_are_places() {
+    let of = |host: &str, port: &str, plain_http: bool| {
+        let mut bookmark = bookmark(&[("pintail.way", "anonymous")]);
+        bookmark.set("Hostname", host);
+        bookmark.set("Port", port);
+        let profile = ProfileDefaults { plain_http, ..amazon() };
+        let connection = read(&bookmark, &profile).unwrap();
+        let endpoint = connection.s3_endpoint.map(|url| url.to_string());
+        (endpoint, connection.region.to_string(), connection.default_path)
+    };
+    let text = |text: &str| Some(text.to_owned());
+    assert_eq!(of("s3.amazonaws.com", "-1", false), (None, "us-east-1".into(), None));
+    assert_eq!(
+        of("files.s3.eu-west-3.amazonaws.com", "443", false),
+        (None, "eu-west-3".into(), text("/files"))
+    );
+    assert_eq!(of("minio.example", "9000", true).0, text("http://minio.example:9000/"));
+}
