@@ -14,7 +14,7 @@ use pintail_core::seam::{Clock, CorrectedClock, Random};
 use pintail_store::ObjectStore;
 use pintail_store::s3::{AddressingStyle, Endpoint, S3Context, S3Options, S3Store};
 use pintail_store::transport::{ProxyConfig, TlsTrust, Transport, TransportOptions};
-use pintail_store::wrap::Trace;
+use pintail_store::wrap::{ReadOnly, Trace};
 use tokio::sync::OnceCell;
 
 use crate::{Bookmarks, Environment, Error, SystemClock, SystemRandom};
@@ -24,8 +24,10 @@ use crate::{Bookmarks, Environment, Error, SystemClock, SystemRandom};
 pub struct Connected {
     /// The store, as operations use it.
     pub store: Arc<dyn ObjectStore>,
-    /// The same, for what only S3 can do.
+    /// The same, for what only S3 can do. Does not know of `read_only`.
     pub s3: S3Store,
+    /// Nothing may be written.
+    pub read_only: bool,
 }
 
 /// One run of a program: its surroundings, and the connections it has made.
@@ -172,8 +174,12 @@ impl Connector {
         };
         let options = S3Options { requester_pays: access.connection.requester_pays, ..S3Options::default() };
         let s3 = S3Store::new(context, options);
-        let store = Trace::new(Arc::new(s3.clone()));
-        Ok(Connected { store: Arc::new(store), s3 })
+        let mut store: Arc<dyn ObjectStore> = Arc::new(Trace::new(Arc::new(s3.clone())));
+        let read_only = access.connection.read_only;
+        if read_only {
+            store = Arc::new(ReadOnly::new(store));
+        }
+        Ok(Connected { store, s3, read_only })
     }
 
     pub(crate) fn lock_folder(&self) -> PathBuf {

@@ -9,7 +9,7 @@ use crate::Error;
 /// Puts a whole new file in the place of another, for its owner only, and makes its folder.
 pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<(), Error> {
     let folder = path.parent().unwrap_or_else(|| Path::new("."));
-    fs::create_dir_all(folder).map_err(|e| Error::local("make the folder", folder, e))?;
+    private_folder(folder)?;
     let write = || -> std::io::Result<()> {
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
         file.write_all(content)?;
@@ -18,4 +18,16 @@ pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<(), Error> {
         Ok(())
     };
     write().map_err(|error| Error::local("write", path, error))
+}
+
+/// Makes a folder, and those above it, that only their owner may enter.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn private_folder(folder: &Path) -> Result<(), Error> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder).map_err(|e| Error::local("make the folder", folder, e))
 }

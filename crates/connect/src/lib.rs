@@ -20,6 +20,7 @@ pub use bookmarks::{Bookmarks, Settings};
 pub use connector::{Connected, Connector};
 pub use environment::{Environment, Folders, NoHome, Terminal};
 pub use error::{Error, NoCredential};
+pub use file::private_folder;
 pub use identity::{Identity, RoleSession, readable};
 pub use issuer_tokens::fresh;
 pub use roles::OfferedRole;

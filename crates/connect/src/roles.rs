@@ -26,6 +26,9 @@ impl Connector {
     pub async fn role_session(&self, name: &BookmarkName) -> Result<RoleSession, Error> {
         let identity = self.identity(name).await?;
         let role = self.choose_role(&identity, identity.roles().await?)?;
+        if self.role.is_some() {
+            self.remember_role(name, &role)?;
+        }
         identity.session(&role)
     }
 

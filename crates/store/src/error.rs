@@ -82,6 +82,31 @@ impl Operation {
         Self::UploadPartCopy,
     ];
 
+    /// Tells whether the call changes something.
+    pub fn writes(self) -> bool {
+        match self {
+            Self::AbortUpload
+            | Self::CompleteUpload
+            | Self::Copy
+            | Self::CreateBucket
+            | Self::CreateUpload
+            | Self::Delete
+            | Self::DeleteBucket
+            | Self::DeleteMany
+            | Self::Put
+            | Self::UploadPart
+            | Self::UploadPartCopy => true,
+            Self::Get
+            | Self::Head
+            | Self::HeadBucket
+            | Self::List
+            | Self::ListBuckets
+            | Self::ListParts
+            | Self::ListUploads
+            | Self::Presign => false,
+        }
+    }
+
     /// Returns the words that stand for the call in a message: "could not …" reads on from here.
     pub fn words(self) -> &'static str {
         match self {
@@ -174,6 +199,8 @@ pub enum ErrorKind {
         /// What its source says about trying again.
         retry: Retry,
     },
+    /// Nothing may be written here: the bookmark is read-only.
+    ReadOnly,
     /// The arguments cannot be put into a request.
     InvalidArgument(&'static str),
     /// The bytes to be sent could not be read, or their number changed meanwhile.
@@ -191,6 +218,7 @@ impl ErrorKind {
                 | Self::ClockSkew
                 | Self::CredentialUnavailable { .. }
                 | Self::InvalidArgument(_)
+                | Self::ReadOnly
                 | Self::SourceFailed
                 | Self::Transport(_)
         )
@@ -224,6 +252,7 @@ impl ErrorKind {
             | Self::NotModified
             | Self::PermissionDenied
             | Self::PreconditionFailed
+            | Self::ReadOnly
             | Self::SourceFailed
             | Self::Unauthenticated
             | Self::Unsupported
@@ -252,6 +281,7 @@ impl fmt::Display for ErrorKind {
             Self::NotFound(Missing::Upload) => "the upload does not exist",
             Self::NotModified => "it has not changed",
             Self::PermissionDenied => "permission is denied",
+            Self::ReadOnly => "the bookmark is read-only",
             Self::PreconditionFailed => "the condition does not hold",
             Self::SourceFailed => "the bytes to be sent could not be read",
             Self::Throttled { .. } => "there are too many requests",

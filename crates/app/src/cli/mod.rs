@@ -32,6 +32,9 @@ pub(crate) struct Cli {
 /// What goes with every command.
 #[derive(Debug, clap::Args)]
 struct Global {
+    /// The role to use, where a bookmark has several: its ARN, name, account, or ACCOUNT/NAME. The choice is remembered.
+    #[arg(long, global = true, value_name = "ROLE", help_heading = "Role")]
+    role: Option<String>,
     /// Write JSON lines to standard output.
     #[arg(long, global = true, help_heading = "Output")]
     json: bool,
@@ -104,7 +107,7 @@ fn run(cli: Cli) -> Exit {
         Ok(runtime) => runtime,
         Err(error) => return show::failure(&output, &explain::plain(&error)),
     };
-    let app = App::new(environment);
+    let app = App::with_role(environment, cli.global.role);
     let ended = runtime.block_on(until_interrupted(cli.command, &app, &output));
     // Nothing that still waits (a name look-up, a keychain) is worth waiting for.
     runtime.shutdown_background();

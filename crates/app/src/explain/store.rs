@@ -46,6 +46,10 @@ pub(super) fn explain(error: &Error, store: &StoreError) -> Explanation {
             vec!["Choose another name: bucket names are shared by all accounts of a partition.".into()],
         ),
         ErrorKind::AlreadyExists => (Exit::Failed, Vec::new()),
+        ErrorKind::ReadOnly => (
+            Exit::Refused,
+            vec!["Use another bookmark, or take the mark off: `pintail bookmark edit NAME --read-only=false`.".into()],
+        ),
         ErrorKind::NotEmpty => (
             Exit::Failed,
             vec![format!("Delete what is in it first: `pintail rm --recursive BOOKMARK:{bucket}/`.")],

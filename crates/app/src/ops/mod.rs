@@ -36,6 +36,11 @@ impl App {
         Self { connector: Connector::new(environment), interrupt: Interrupt::default() }
     }
 
+    /// As [`App::new`], with a role that is asked for.
+    pub(crate) fn with_role(environment: Environment, role: Option<String>) -> Self {
+        Self { connector: Connector::new(environment).with_role(role), interrupt: Interrupt::default() }
+    }
+
     /// Returns what ends the run early.
     pub(crate) fn interrupt(&self) -> &Interrupt {
         &self.interrupt

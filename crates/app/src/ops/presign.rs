@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use pintail_core::address::Address;
 use pintail_core::secret::Secret;
 use pintail_store::s3::{Presign, PresignedMethod};
+use pintail_store::{ErrorKind, Operation, StoreError};
 
 use super::{App, Error};
 
@@ -42,6 +43,10 @@ pub(crate) async fn presign(
         Method::Get => PresignedMethod::Get,
         Method::Put => PresignedMethod::Put,
     };
+    if connected.read_only && matches!(method, Method::Put) {
+        let refused = StoreError::new(ErrorKind::ReadOnly, Operation::Presign);
+        return Err(refused.at(&bucket, Some(&key)).into());
+    }
     let asked_until = app.now() + SignedDuration::try_from(life).unwrap_or(SignedDuration::MAX);
     let made = connected.s3.presign(presigned, &bucket, &key, life, &Presign::default()).await?;
     // A second of rounding is no cut.

@@ -1,8 +1,6 @@
 //! Signing in and out, and who one is.
 
-use std::fs;
 use std::io;
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -20,7 +18,7 @@ use pintail_identity::session::{RenewalMeans, SessionError, SessionStatus};
 use url::Url;
 
 use super::{App, Error};
-use pintail_connect::{Identity, RoleSession, fresh, readable};
+use pintail_connect::{Identity, RoleSession, fresh, private_folder, readable};
 
 /// How the person signs in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -317,15 +315,6 @@ fn receiver(app: &App, web: &WebIdentity, method: Method) -> Result<Box<dyn Redi
 
 fn stdin() -> tokio::io::BufReader<tokio::io::Stdin> {
     tokio::io::BufReader::new(tokio::io::stdin())
-}
-
-/// Makes a folder that only its owner may enter.
-pub(super) fn private_folder(folder: &Path) -> Result<(), Error> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder).map_err(|source| Error::local("make the folder", folder, source))
 }
 
 async fn status(app: &App, session: &RoleSession) -> Result<Who, Error> {

@@ -15,6 +15,7 @@ mod keychain;
 mod listing;
 mod refusals;
 mod renewal;
+mod roles;
 mod scheme;
 mod seaweedfs;
 mod sign_in;

@@ -1,10 +1,12 @@
-//! Stores around a store, each adding one behaviour and passing everything else on: [`Limit`], [`Trace`], [`Fault`].
+//! Stores around a store, each adding one behaviour and passing everything else on: [`Limit`], [`ReadOnly`],
+//! [`Trace`], [`Fault`].
 //!
 //! A wrapper says once what happens around a call (`Around`); the one forwarding of all calls below cannot leave one
 //! out, since a missing method is a compile error for clippy and for us.
 
 mod fault;
 mod limit;
+mod read_only;
 mod trace;
 
 use std::sync::Arc;
@@ -15,6 +17,7 @@ use pintail_core::name::{BucketName, ObjectKey};
 
 pub use fault::{Fault, FaultKind, Faults};
 pub use limit::Limit;
+pub use read_only::ReadOnly;
 pub use trace::{Counts, Trace};
 
 use crate::error::{Operation, Result};

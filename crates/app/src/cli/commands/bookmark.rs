@@ -64,9 +64,9 @@ pub(crate) struct Add {
     /// The certificate's private key (PEM).
     #[arg(long, value_name = "FILE", requires = "certificate", help_heading = "Sign-in")]
     certificate_key: Option<String>,
-    /// The IAM role to exchange the sign-in for.
+    /// The IAM role to exchange the sign-in for. Given several times, --role chooses; not given, the roles that the sign-in offers.
     #[arg(long, value_name = "ARN", help_heading = "Role")]
-    role_arn: String,
+    role_arn: Vec<String>,
     /// A role to go on to from the first one.
     #[arg(long, value_name = "ARN", help_heading = "Role")]
     second_role_arn: Option<String>,
@@ -181,7 +181,8 @@ impl Add {
             (property::CERTIFICATE_KEY, self.certificate_key.clone()),
             (property::REDIRECT, self.redirect.clone()),
             (property::SCOPES, list(&self.scope)),
-            (property::ROLE, Some(self.role_arn.clone())),
+            (property::ROLE, self.role_arn.first().cloned()),
+            (property::MORE_ROLES, list(self.role_arn.get(1..).unwrap_or_default())),
             (property::SECOND_ROLE, self.second_role_arn.clone()),
             (property::EXTERNAL_ID, self.external_id.clone()),
             (property::SESSION_NAME, self.session_name.clone()),

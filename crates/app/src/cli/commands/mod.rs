@@ -13,6 +13,7 @@ pub(crate) mod mb;
 pub(crate) mod presign;
 pub(crate) mod rb;
 pub(crate) mod rm;
+pub(crate) mod roles;
 pub(crate) mod sandbox;
 pub(crate) mod scheme;
 pub(crate) mod stat;
@@ -33,6 +34,7 @@ pub(crate) enum Command {
     Login(login::Args),
     Logout(logout::Args),
     Whoami(whoami::Args),
+    Roles(roles::Args),
     #[command(subcommand)]
     Bookmark(bookmark::Command),
     Ls(ls::Args),
@@ -58,6 +60,7 @@ impl Command {
             Self::Login(args) => args.run(app, output).await,
             Self::Logout(args) => args.run(app, output).await,
             Self::Whoami(args) => args.run(app, output).await,
+            Self::Roles(args) => args.run(app, output).await,
             Self::Bookmark(command) => command.run(app, output).await,
             Self::Ls(args) => args.run(app, output).await,
             Self::Stat(args) => args.run(app, output).await,

@@ -5,6 +5,7 @@ mod copy;
 mod demo;
 mod listing;
 mod object;
+mod roles;
 mod sign_in;
 
 use serde::Serialize;
@@ -14,6 +15,7 @@ pub(super) use copy::{CopyTalk, RemoveTalk, copy_plan, copy_report, remove_repor
 pub(super) use demo::{demo_end, demo_step, sandbox_ready};
 pub(super) use listing::Listing;
 pub(super) use object::{bucket_made, bucket_removed, presigned, stat};
+pub(super) use roles::roles;
 pub(super) use sign_in::{SignInTalk, scheme_installed, scheme_removed, signed_in, signed_out, who};
 
 use super::render::text::{harmless, harmless_words};

@@ -1,0 +1,28 @@
+//! `pintail roles`
+
+use super::bookmark_name;
+use crate::cli::{Outcome, render::Output, show};
+use crate::explain::Exit;
+use crate::ops::App;
+
+/// List the roles of a bookmark, and which one is used
+///
+/// A bookmark names its roles, or leaves it to the sign-in: an issuer can list a person's roles in a signed claim. Choose one with
+/// --role at any command; the choice is remembered.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The bookmark.
+    bookmark: Option<String>,
+}
+
+impl Args {
+    pub(crate) async fn run(self, app: &App, output: &Output) -> Outcome {
+        let name = bookmark_name(app, self.bookmark)?;
+        let offered = app.roles(&name).await?;
+        if let Some(chosen) = offered.iter().find(|offered| offered.chosen) {
+            app.remember_role(&name, &chosen.role)?;
+        }
+        show::roles(output, &offered)?;
+        Ok(Exit::Done)
+    }
+}

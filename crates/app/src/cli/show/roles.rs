@@ -1,0 +1,44 @@
+//! Roles to choose from.
+
+use std::io;
+
+use pintail_connect::OfferedRole;
+use serde::Serialize;
+
+use crate::cli::render::table::{Align, table};
+use crate::cli::render::{Output, Style};
+
+#[derive(Serialize)]
+struct Line<'a> {
+    role: &'a str,
+    account: &'a str,
+    name: &'a str,
+    chosen: bool,
+}
+
+/// Lists the roles; the one in use is marked.
+pub(in crate::cli) fn roles(output: &Output, offered: &[OfferedRole]) -> io::Result<()> {
+    let mut rows = Vec::new();
+    for OfferedRole { role, chosen } in offered {
+        let (account, name) = (role.account().as_str(), role.role_name());
+        if output.is_json() {
+            output.json_line(&Line { role: role.as_str(), account, name, chosen: *chosen })?;
+        } else {
+            let mark = if *chosen { "*" } else { " " };
+            rows.push(vec![mark.to_owned(), account.to_owned(), name.to_owned(), role.to_string()]);
+        }
+    }
+    if output.is_json() {
+        return Ok(());
+    }
+    if rows.is_empty() {
+        output.say("the sign-in offers no role; ask your admin, or name one: `pintail bookmark edit NAME --role-arn ARN`");
+        return Ok(());
+    }
+    output.text_line(&table(&[Align::Left; 4], &rows))?;
+    if !offered.iter().any(|offered| offered.chosen) {
+        let option = output.talk_style(Style::Code, "--role NAME");
+        output.say(&format!("choose one with {option}; the choice is remembered"));
+    }
+    Ok(())
+}
