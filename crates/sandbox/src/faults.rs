@@ -23,6 +23,17 @@ pub enum Service {
     Sts,
     /// S3, by AWS's operation names.
     S3,
+    /// Identity Center's sign-in, by AWS's action names: `RegisterClient`, `StartDeviceAuthorization`, `CreateToken`; and the
+    /// pages `authorize`, `device`, `login`, `confirm`.
+    SsoOidc,
+    /// Identity Center's access portal, by AWS's action names: `ListAccounts`, `ListAccountRoles`, `GetRoleCredentials`, `Logout`.
+    Sso,
+    /// Instance metadata: `token`, `roles`, `credentials`, `document`, `region`, `other`.
+    Metadata,
+    /// The container's credentials: `credentials`.
+    Container,
+    /// The console's federation endpoint: `getSigninToken`, `login`.
+    Signin,
 }
 
 impl Service {
@@ -34,6 +45,11 @@ impl Service {
             Service::Iam => "iam",
             Service::Sts => "sts",
             Service::S3 => "s3",
+            Service::SsoOidc => "ssooidc",
+            Service::Sso => "sso",
+            Service::Metadata => "metadata",
+            Service::Container => "container",
+            Service::Signin => "signin",
         }
     }
 }

@@ -1,11 +1,13 @@
-//! A small cloud in one process: an Entra-like issuer with a corner of Microsoft Graph, IAM and STS, and S3,
-//! over one world of people, apps, roles and buckets.
+//! A small cloud in one process: an Entra-like issuer with a corner of Microsoft Graph, IAM and STS, IAM
+//! Identity Center, the metadata services of machines and containers, the console's sign-in, and S3, over one
+//! world of people, apps, users, roles and buckets.
 //!
 //! It exists so that a client can be tested, and shown, against services that really check: tokens are
 //! verified through the issuer's published keys, trust and permission policies are evaluated, signatures,
 //! session tokens, checksums and preconditions are enforced, and errors carry the codes and words of the
 //! originals. It shares no code with the client, so a wrong reading of a specification cannot agree with
-//! itself. It listens on loopback only and has no way to serve S3 without authentication.
+//! itself. It listens on loopback only and serves nothing of S3 without a signature but what a bucket's own
+//! policy gives to everybody.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -21,16 +23,20 @@
 //! # }
 //! ```
 //!
-//! Where things are: `issuer`, `query` with `iam` and `sts`, and `s3` are the services; `policy` decides;
+//! Where things are: `issuer`, `query` with `iam` and `sts`, `s3`, and `doors` with `center`, `metadata` and
+//! `signin` are the services; `policy` decides;
 //! `sigv4` and `jose` verify; `world` is the state; `server` is the road in, where [`Faults`] strike and
 //! the [`Recorder`] listens; [`visitor`] plays a person at a browser.
 
 mod authority;
+mod center;
 mod clock;
+mod doors;
 mod faults;
 mod iam;
 mod issuer;
 mod jose;
+mod metadata;
 mod options;
 mod params;
 mod policy;
@@ -39,8 +45,10 @@ mod random;
 mod recorder;
 mod s3;
 mod server;
+mod signin;
 mod sigv4;
 mod sts;
+mod summary;
 #[cfg(test)]
 mod tests;
 pub mod visitor;
@@ -50,7 +58,6 @@ mod world;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -59,6 +66,7 @@ pub use faults::{Effect, Fault, Faults, Service};
 pub use options::{Lifetimes, Options, StartError};
 pub use random::{Random, SeededRandom, SystemRandom};
 pub use recorder::{Call, Recorder};
+pub use summary::{ContainerDoor, KeyUser, Person, Summary};
 pub use world::{AdminKey, App, Certificate, Home, Platform, Role, User, World};
 
 use server::Port;
@@ -69,64 +77,11 @@ use world::Core;
 pub struct Sandbox {
     core: Arc<Core>,
     summary: Summary,
-    listeners: [JoinHandle<()>; 2],
-}
-
-/// What a client needs to know to use a sandbox.
-#[derive(Clone, Debug, Serialize)]
-#[non_exhaustive]
-pub struct Summary {
-    /// The v2 issuer, as in tokens.
-    pub issuer: String,
-    /// The tenant's GUID.
-    pub tenant: String,
-    /// The client ID of the app registration.
-    pub client_id: String,
-    /// The role with full access to S3, for Alice and Gina.
-    pub role_arn: String,
-    /// The default region.
-    pub region: String,
-    /// Where S3 listens, path-style.
-    pub s3_endpoint: String,
-    /// Where STS listens.
-    pub sts_endpoint: String,
-    /// Where IAM listens.
-    pub iam_endpoint: String,
-    /// Where Graph listens; `/v1.0` is below it.
-    pub graph_endpoint: String,
-    /// The people of this world.
-    pub users: Vec<Person>,
-    /// The role that may only read, for everybody the app lets in. Not part of the JSON form.
-    #[serde(skip)]
-    pub read_only_role_arn: String,
-    /// The role that a session of `role_arn` may assume, with external ID `pintail-project` or none. Not part of the JSON form.
-    #[serde(skip)]
-    pub chained_role_arn: String,
-    /// The account's administrator key. Not part of the JSON form.
-    #[serde(skip)]
-    pub admin: AdminKey,
-}
-
-/// One of the people of the world, as told to whoever wants to play them.
-#[derive(Clone, Serialize)]
-#[non_exhaustive]
-pub struct Person {
-    /// The name to sign in with.
-    pub username: String,
-    /// The password.
-    pub password: String,
-    /// The display name.
-    pub name: String,
-}
-
-impl std::fmt::Debug for Person {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Person").field("username", &self.username).finish_non_exhaustive()
-    }
+    listeners: [JoinHandle<()>; 3],
 }
 
 impl Sandbox {
-    /// Starts a sandbox on two loopback ports.
+    /// Starts a sandbox on three loopback ports.
     ///
     /// # Errors
     /// When the address is not loopback, a port is taken, or no signing key can be made.
@@ -138,17 +93,19 @@ impl Sandbox {
             return Err(StartError::NoRegion);
         }
         let issuer = listen(&options, options.port).await?;
-        let aws =
-            listen(&options, if options.port == 0 { 0 } else { options.port.saturating_add(1) }).await?;
+        let above = |steps| if options.port == 0 { 0 } else { options.port.saturating_add(steps) };
+        let aws = listen(&options, above(1)).await?;
+        let doors = listen(&options, above(2)).await?;
         let authority = format!("http://{}", address_of(&issuer, &options)?);
         let aws_base = format!("http://{}", address_of(&aws, &options)?);
-        let core = Arc::new(Core::new(&options, authority)?);
+        let doors_base = format!("http://{}", address_of(&doors, &options)?);
+        let core = Arc::new(Core::new(&options, authority, doors_base)?);
         let front = Arc::new(s3::Front::new(&core));
-        let summary = summarize(&core, &aws_base);
+        let summary = summary::summarize(&core, &aws_base);
         let serve = |listener, port| {
             tokio::spawn(server::accept(listener, port, Arc::clone(&core), Arc::clone(&front)))
         };
-        let listeners = [serve(issuer, Port::Issuer), serve(aws, Port::Aws)];
+        let listeners = [serve(issuer, Port::Issuer), serve(aws, Port::Aws), serve(doors, Port::Doors)];
         Ok(Sandbox { core, summary, listeners })
     }
 
@@ -198,35 +155,6 @@ fn address_of(listener: &TcpListener, options: &Options) -> Result<SocketAddr, S
         port: options.port,
         source,
     })
-}
-
-fn summarize(core: &Core, aws_base: &str) -> Summary {
-    let directory = locked(&core.directory);
-    let account = locked(&core.account);
-    let role_arn = |name: &str| account.roles.get(name).map(|role| role.arn.clone()).unwrap_or_default();
-    Summary {
-        issuer: core.issuer(&directory.tenant),
-        tenant: directory.tenant.clone(),
-        client_id: directory.apps[0].client_id.clone(),
-        role_arn: role_arn("PintailSandbox"),
-        region: core.region().to_owned(),
-        s3_endpoint: aws_base.to_owned(),
-        sts_endpoint: aws_base.to_owned(),
-        iam_endpoint: aws_base.to_owned(),
-        graph_endpoint: format!("{}/graph", core.authority),
-        users: directory
-            .users
-            .iter()
-            .map(|user| Person {
-                username: user.username.clone(),
-                password: user.password.clone(),
-                name: user.name.clone(),
-            })
-            .collect(),
-        read_only_role_arn: role_arn("PintailReadOnly"),
-        chained_role_arn: role_arn("PintailProject"),
-        admin: account.admin.clone(),
-    }
 }
 
 /// Takes a lock. A panic elsewhere while it was held has failed its own test already.

@@ -12,7 +12,8 @@ use crate::random::{Random, SystemRandom};
 pub struct Options {
     /// The loopback address to listen on. Anything else is refused.
     pub address: IpAddr,
-    /// The port of issuer and Graph; S3, STS and IAM take the one above. 0 takes two free ones.
+    /// The port of issuer and Graph; S3, STS and IAM take the one above, Identity Center, the metadata
+    /// services and the console's sign-in the next. 0 takes three free ones.
     pub port: u16,
     /// The AWS regions that exist; the first is the home of the sample buckets.
     pub regions: Vec<String>,
@@ -24,6 +25,8 @@ pub struct Options {
     pub client_id: Option<String>,
     /// Whether the sample buckets are filled.
     pub samples: bool,
+    /// Whether instance metadata is told without a token too, as version 1 of the service did.
+    pub metadata_v1: bool,
     /// The size of the random part of a refresh token. Entra's are long, and stores must cope.
     pub refresh_token_bytes: usize,
     /// The time.
@@ -42,6 +45,7 @@ impl Default for Options {
             tenant: None,
             client_id: None,
             samples: true,
+            metadata_v1: false,
             refresh_token_bytes: 900,
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
@@ -49,7 +53,7 @@ impl Default for Options {
     }
 }
 
-/// Lifetimes at the issuer, in seconds; the defaults are Entra's.
+/// Lifetimes in seconds: first the issuer's, with Entra's defaults, then those of AWS's services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Lifetimes {
@@ -67,6 +71,27 @@ pub struct Lifetimes {
     pub refresh_token_s: i64,
     /// Refresh tokens of single-page apps, counted from the sign-in.
     pub spa_refresh_token_s: i64,
+    /// Client registrations at Identity Center.
+    pub sso_registration_s: i64,
+    /// Identity Center's access tokens.
+    pub sso_token_s: i64,
+    /// A sign-in at Identity Center as a whole: refreshing works no longer than this.
+    pub sso_session_s: i64,
+    /// Identity Center's device codes.
+    pub sso_device_code_s: i64,
+    /// Identity Center's authorization codes.
+    pub sso_code_s: i64,
+    /// The polling interval that Identity Center tells; faster polls are `slow_down` where
+    /// `enforce_device_interval` is set.
+    pub sso_interval_s: i64,
+    /// Role credentials from the access portal.
+    pub sso_credential_s: i64,
+    /// Role credentials from the instance metadata service.
+    pub instance_credential_s: i64,
+    /// Role credentials from the container's endpoint.
+    pub container_credential_s: i64,
+    /// The console's sign-in tokens.
+    pub signin_token_s: i64,
 }
 
 impl Default for Lifetimes {
@@ -79,6 +104,16 @@ impl Default for Lifetimes {
             enforce_device_interval: false,
             refresh_token_s: 90 * 86_400,
             spa_refresh_token_s: 86_400,
+            sso_registration_s: 90 * 86_400,
+            sso_token_s: 3600,
+            sso_session_s: 8 * 3600,
+            sso_device_code_s: 600,
+            sso_code_s: 600,
+            sso_interval_s: 1,
+            sso_credential_s: 3600,
+            instance_credential_s: 6 * 3600,
+            container_credential_s: 6 * 3600,
+            signin_token_s: 900,
         }
     }
 }

@@ -177,8 +177,15 @@ pub(crate) fn authorize(
     resource: &str,
 ) -> Result<(), Refused> {
     let account = locked(&core.account);
-    let asking =
-        Asking { principal, action, resource, now: inbound.now, peer: inbound.peer, more: Vec::new() };
+    let asking = Asking {
+        principal,
+        action,
+        resource,
+        now: inbound.now,
+        peer: inbound.peer,
+        more: Vec::new(),
+        resource_policy: None,
+    };
     match verdict(&account, &asking) {
         Verdict::Allowed => Ok(()),
         Verdict::Denied(reason) => Err(Refused::new(

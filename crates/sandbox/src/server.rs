@@ -1,6 +1,7 @@
-//! The two listeners, and what every request passes through: naming, scripted faults, the service, the record.
+//! The three listeners, and what every request passes through: naming, scripted faults, the service, the record.
 //!
-//! The first port is the issuer's and Graph's, the second AWS's. A service sees an [`Inbound`] and gives a
+//! The first port is the issuer's and Graph's, the second that of AWS's signed services, the third leads to the
+//! other ways in: Identity Center, the metadata services, the console's sign-in. A service sees an [`Inbound`] and gives a
 //! response; everything that can break a connection happens here.
 
 use std::convert::Infallible;
@@ -28,7 +29,7 @@ use crate::params::Params;
 use crate::recorder::Call;
 use crate::s3::Front;
 use crate::world::Core;
-use crate::{issuer, locked, query};
+use crate::{doors, issuer, locked, query};
 
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub(crate) type Body = UnsyncBoxBody<Bytes, Broken>;
@@ -98,10 +99,11 @@ impl Inbound {
     }
 }
 
-/// Which of the two listeners a connection came to.
+/// Which of the listeners a connection came to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Port {
     Aws,
+    Doors,
     Issuer,
 }
 
@@ -161,6 +163,7 @@ async fn answer(
             let (service, operation) = issuer::operation(inbound.path());
             (service, operation.to_owned())
         }
+        Port::Doors => doors::operation(&inbound),
         Port::Aws if query::is_query(&inbound) => {
             inbound.body = Limited::new(body, FORM_LIMIT_BYTES).collect().await?.to_bytes();
             body = full(inbound.body.clone());
@@ -208,7 +211,8 @@ async fn answer(
             inbound.body = Limited::new(body, FORM_LIMIT_BYTES).collect().await?.to_bytes();
             match service {
                 Service::Iam | Service::Sts => query::answer(&core, &inbound, service, &call.operation).await,
-                _ => issuer::answer(&core, &inbound, &call.operation),
+                Service::Issuer | Service::Graph => issuer::answer(&core, &inbound, &call.operation),
+                _ => doors::answer(&core, &inbound, service, &call.operation),
             }
         }
     };
@@ -242,6 +246,7 @@ fn scripted_status(effect: &Effect, service: Service, inbound: &Inbound) -> Resp
         Service::Graph | Service::Issuer => issuer::scripted(effect, inbound),
         Service::Iam | Service::Sts => query::scripted(effect, inbound, service),
         Service::S3 => crate::s3::scripted(effect, inbound),
+        _ => doors::scripted(effect, service),
     };
     let mut response = response.unwrap_or_else(|| Response::new(full("")));
     if let Effect::Status { retry_after_s: Some(seconds), .. } = effect {

@@ -1,8 +1,9 @@
-//! IAM: identity providers, roles and policies, with their limits.
+//! IAM: identity providers, roles, users and policies, with their limits.
 
 mod policies;
 mod providers;
 mod roles;
+mod users;
 
 use crate::faults::Service;
 use crate::locked;
@@ -10,16 +11,28 @@ use crate::params::Params;
 use crate::query::{Refused, authenticate, authorize};
 use crate::server::Inbound;
 use crate::world::Core;
+use crate::world::account::{Actor, Principal};
 
 /// Performs one action and gives the XML inside its response element.
 pub(crate) fn call(core: &Core, inbound: &Inbound, action: &str, params: &Params) -> Result<String, Refused> {
     let principal = authenticate(core, inbound, Service::Iam)?;
+    // A session that a user bought without a one-time code is no credential for IAM at all.
+    if let Principal::Session(session) = &principal
+        && matches!(session.of, Actor::User { .. })
+        && session.mfa_at.is_none()
+    {
+        return Err(Refused::new(
+            403,
+            "InvalidClientTokenId",
+            "The security token included in the request is invalid",
+        ));
+    }
     let resource =
         match (params.get("OpenIDConnectProviderArn"), params.get("RoleName"), params.get("PolicyArn")) {
             (Some(arn), _, _) => arn.to_owned(),
             (_, Some(name), _) => format!("arn:aws:iam::{}:role/{name}", locked(&core.account).id),
             (_, _, Some(arn)) => arn.to_owned(),
-            _ => "*".to_owned(),
+            _ => users::resource(core, &principal, action, params),
         };
     authorize(core, inbound, &principal, &format!("iam:{action}"), &resource)?;
     let account = &mut *locked(&core.account);
@@ -46,6 +59,18 @@ pub(crate) fn call(core: &Core, inbound: &Inbound, action: &str, params: &Params
         "AttachRolePolicy" => policies::attach(account, params),
         "DetachRolePolicy" => policies::detach(account, params),
         "ListAttachedRolePolicies" => policies::list_attached(account, params),
+        "CreateUser" => users::create(account, params, now, &core.ids),
+        "GetUser" => users::get(account, &principal, params),
+        "ListUsers" => users::list(account),
+        "DeleteUser" => users::delete(account, params),
+        "CreateAccessKey" => users::create_key(core, account, &principal, params, now),
+        "ListAccessKeys" => users::list_keys(account, &principal, params),
+        "DeleteAccessKey" => users::delete_key(account, &principal, params),
+        "PutUserPolicy" => users::put_policy(account, params),
+        "DeleteUserPolicy" => users::delete_policy(account, params),
+        "CreateVirtualMFADevice" => users::create_device(core, account, params),
+        "EnableMFADevice" => users::enable_device(account, params, now),
+        "ListMFADevices" => users::list_devices(account, &principal, params),
         other => Err(Refused::new(
             400,
             "InvalidAction",

@@ -11,7 +11,7 @@ mod discovery;
 mod errors;
 mod graph;
 pub(crate) mod keys;
-mod pages;
+pub(crate) mod pages;
 mod token;
 
 use http::{Method, Response, StatusCode, header};

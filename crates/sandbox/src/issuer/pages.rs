@@ -111,7 +111,7 @@ pub(super) fn form_post(target: &str, parameters: &[(&str, String)]) -> Response
 }
 
 /// Tells something that needs no answer.
-pub(super) fn notice(title: &str, text: &str) -> Response<Body> {
+pub(crate) fn notice(title: &str, text: &str) -> Response<Body> {
     page(StatusCode::OK, title, &format!("<h1>{}</h1><p>{}</p>", escape(title), escape(text)))
 }
 
@@ -139,7 +139,8 @@ pub(super) fn error(
     )
 }
 
-fn page(status: StatusCode, title: &str, main: &str) -> Response<Body> {
+/// A whole page around what is given, which must be escaped already.
+pub(crate) fn page(status: StatusCode, title: &str, main: &str) -> Response<Body> {
     let html = format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width\"><title>{}</title><style>{STYLE}</style></head>\
@@ -163,7 +164,8 @@ fn page(status: StatusCode, title: &str, main: &str) -> Response<Body> {
     response
 }
 
-fn escape(text: &str) -> String {
+/// Escapes text for HTML.
+pub(crate) fn escape(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut escaped, character| {
         match character {
             '&' => escaped.push_str("&amp;"),

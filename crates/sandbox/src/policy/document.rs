@@ -92,6 +92,20 @@ impl Document {
         Ok(document)
     }
 
+    /// Parses a bucket's policy: principals and resources.
+    pub(crate) fn bucket(text: &str) -> Result<Document, Malformed> {
+        let document = Document::parse(text)?;
+        for statement in &document.statements {
+            if statement.principal.is_none() {
+                return Err(malformed("Missing required field Principal"));
+            }
+            if statement.resources.is_none() {
+                return Err(malformed("Missing required field Resource"));
+            }
+        }
+        Ok(document)
+    }
+
     fn parse(text: &str) -> Result<Document, Malformed> {
         if text.starts_with(char::is_whitespace) {
             return Err(malformed("JSON strings must not have leading spaces"));

@@ -24,6 +24,8 @@ pub(crate) enum Asker<'a> {
     Aws(&'a [String]),
     /// A web identity, by its provider's ARN.
     Federated(&'a str),
+    /// A request without a signature.
+    Nobody,
     /// Nobody in particular: identity policies.
     Unnamed,
 }
@@ -128,6 +130,7 @@ fn includes(principals: &Principals, asker: Asker<'_>) -> bool {
         Asker::Aws(arns) => {
             principals.anyone || principals.aws.iter().any(|wanted| wanted == "*" || arns.contains(wanted))
         }
+        Asker::Nobody => principals.anyone || principals.aws.iter().any(|wanted| wanted == "*"),
         Asker::Federated(provider) => principals.federated.iter().any(|wanted| wanted == provider),
         Asker::Unnamed => true,
     };

@@ -1,9 +1,12 @@
-//! The gate inside `s3s`: every operation, signed or not, must pass. `s3s` leaves session tokens and
+//! The gate inside `s3s`: every operation, signed or not, must pass; what comes without a signature lives by
+//! the bucket's policy alone. `s3s` leaves session tokens and
 //! permissions to this hook and calls it only when authentication is configured, which it always is here.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use http::HeaderMap;
 use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
 use s3s::access::{S3Access, S3AccessContext};
@@ -39,25 +42,32 @@ pub(super) struct Gate {
 impl S3Access for Gate {
     async fn check(&self, context: &mut S3AccessContext<'_>) -> S3Result<()> {
         let denied = || s3_error!(AccessDenied, "Access Denied");
-        let access_key = context.credentials().ok_or_else(denied)?.access_key.clone();
+        let access_key = context.credentials().map(|credentials| credentials.access_key.clone());
         let mut caller = context.extensions_mut().get::<Caller>().cloned().ok_or_else(denied)?;
         let token = context
             .headers()
             .get("x-amz-security-token")
             .and_then(|token| token.to_str().ok())
             .map(str::to_owned);
+        let bucket = context.s3_path().get_bucket_name().unwrap_or_default().to_owned();
+        let key = context.s3_path().get_object_key().unwrap_or_default().to_owned();
+        let policies = Policies::of(&self.core, &bucket, context.headers());
         let account = locked(&self.core.account);
-        let (principal, _) = account.key(&access_key).ok_or_else(denied)?;
-        check_time(&caller)?;
-        check_session(&principal, token.as_deref(), caller.now)?;
+        let principal = match &access_key {
+            None => Principal::Anonymous,
+            Some(access_key) => {
+                let (principal, _) = account.key(access_key).ok_or_else(denied)?;
+                check_time(&caller)?;
+                check_session(&principal, token.as_deref(), caller.now)?;
+                principal
+            }
+        };
 
         let query = Params::parse(context.uri().query().unwrap_or_default().as_bytes());
         let operation = context.s3_op().name();
         if operation == "PostObject" {
             return Err(s3_error!(NotImplemented, "Browser-based uploads are not part of this sandbox"));
         }
-        let bucket = context.s3_path().get_bucket_name().unwrap_or_default().to_owned();
-        let key = context.s3_path().get_object_key().unwrap_or_default().to_owned();
         let mut needs = needs(operation, &bucket, &key, query.raw("versionId").is_some(), context);
         if let Some(source) =
             context.headers().get("x-amz-copy-source").and_then(|source| source.to_str().ok())
@@ -81,8 +91,12 @@ impl S3Access for Gate {
                 now: caller.now,
                 peer: caller.peer,
                 more: more.clone(),
+                resource_policy: policies.for_resource(&resource),
             };
             if let Verdict::Denied(reason) = verdict(&account, &asking) {
+                if matches!(principal, Principal::Anonymous) {
+                    return Err(denied());
+                }
                 return Err(s3_error!(
                     AccessDenied,
                     "User: {} is not authorized to perform: {action} on resource: \"{resource}\" {reason}",
@@ -100,13 +114,51 @@ impl S3Access for Gate {
 impl Caller {
     /// Asks for one more action inside an operation, as `DeleteObjects` must for each key.
     pub(super) fn may(&self, core: &Core, action: &str, resource: &str) -> bool {
+        let bucket = bucket_of(resource);
+        let policy = locked(&core.storage).buckets.get(bucket).and_then(|bucket| bucket.policy.clone());
         let account = locked(&core.account);
         self.principal.as_ref().is_some_and(|principal| {
-            let asking =
-                Asking { principal, action, resource, now: self.now, peer: self.peer, more: Vec::new() };
+            let asking = Asking {
+                principal,
+                action,
+                resource,
+                now: self.now,
+                peer: self.peer,
+                more: Vec::new(),
+                resource_policy: policy.as_deref(),
+            };
             verdict(&account, &asking) == Verdict::Allowed
         })
     }
+}
+
+/// The policies of the buckets that a request touches: its own and the one it copies from.
+struct Policies(BTreeMap<String, String>);
+
+impl Policies {
+    fn of(core: &Core, bucket: &str, headers: &HeaderMap) -> Policies {
+        let source = headers
+            .get("x-amz-copy-source")
+            .and_then(|source| source.to_str().ok())
+            .map(|source| bucket_of(&source_arn(source)).to_owned());
+        let storage = locked(&core.storage);
+        let named = [Some(bucket.to_owned()), source].into_iter().flatten();
+        let read = |name: String| {
+            let policy = storage.buckets.get(&name)?.policy.clone()?;
+            Some((name, policy))
+        };
+        Policies(named.filter_map(read).collect())
+    }
+
+    fn for_resource(&self, resource: &str) -> Option<&str> {
+        self.0.get(bucket_of(resource)).map(String::as_str)
+    }
+}
+
+/// The bucket inside a resource's ARN.
+fn bucket_of(resource: &str) -> &str {
+    let rest = resource.strip_prefix("arn:aws:s3:::").unwrap_or(resource);
+    rest.split_once('/').map_or(rest, |(bucket, _)| bucket)
 }
 
 fn check_time(caller: &Caller) -> S3Result<()> {
@@ -124,8 +176,8 @@ fn check_time(caller: &Caller) -> S3Result<()> {
 fn check_session(principal: &Principal, token: Option<&str>, now: Timestamp) -> S3Result<()> {
     let invalid = || s3_error!(InvalidToken, "The provided token is malformed or otherwise invalid.");
     match (principal, token) {
-        (Principal::Admin, None) => Ok(()),
-        (Principal::Admin, Some(_)) => Err(invalid()),
+        (Principal::Admin | Principal::User(_) | Principal::Anonymous, None) => Ok(()),
+        (Principal::Admin | Principal::User(_) | Principal::Anonymous, Some(_)) => Err(invalid()),
         // Without its token a temporary key does not exist for S3.
         (Principal::Session(_), None) => Err(s3_error!(
             InvalidAccessKeyId,
@@ -159,6 +211,9 @@ fn needs(
         "CreateBucket" => ("s3:CreateBucket", whole),
         "DeleteBucket" => ("s3:DeleteBucket", whole),
         "HeadBucket" | "ListObjects" | "ListObjectsV2" => ("s3:ListBucket", whole),
+        "GetBucketPolicy" => ("s3:GetBucketPolicy", whole),
+        "PutBucketPolicy" => ("s3:PutBucketPolicy", whole),
+        "DeleteBucketPolicy" => ("s3:DeleteBucketPolicy", whole),
         "GetBucketLocation" => ("s3:GetBucketLocation", whole),
         "GetBucketVersioning" => ("s3:GetBucketVersioning", whole),
         "PutBucketVersioning" => ("s3:PutBucketVersioning", whole),

@@ -163,15 +163,31 @@ fn prepare(
         let text = "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or the Authorization header should be specified";
         return Err(Early::new(400, "InvalidArgument", text));
     }
-    let claim = Claim::read(inbound).ok_or_else(|| {
+    let Some(claim) = Claim::read(inbound) else {
         if inbound.header("authorization").is_some() {
-            Early::new(400, "AuthorizationHeaderMalformed", "The authorization header is malformed.")
-        } else if query.raw("X-Amz-Signature").is_some() {
-            Early::new(400, "AuthorizationQueryParametersError", "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.")
-        } else {
-            Early::new(403, "AccessDenied", "Access Denied")
+            return Err(Early::new(
+                400,
+                "AuthorizationHeaderMalformed",
+                "The authorization header is malformed.",
+            ));
         }
-    })?;
+        if query.raw("X-Amz-Signature").is_some() {
+            return Err(Early::new(
+                400,
+                "AuthorizationQueryParametersError",
+                "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.",
+            ));
+        }
+        // Nobody in particular: the gate asks the bucket's policy.
+        let caller = Caller {
+            now: inbound.now,
+            peer: inbound.peer,
+            signed_at: None,
+            presigned: false,
+            principal: None,
+        };
+        return Ok((caller, inbound.uri.query().map(str::to_owned), inbound.headers.clone()));
+    };
     let mut caller = Caller {
         now: inbound.now,
         peer: inbound.peer,

@@ -14,6 +14,7 @@ mod listing;
 mod multipart;
 mod objects;
 mod operation;
+mod policy;
 mod upload;
 mod versions;
 
@@ -90,6 +91,9 @@ operations! {
     delete_bucket(DeleteBucketInput) -> DeleteBucketOutput = buckets::delete;
     head_bucket(HeadBucketInput) -> HeadBucketOutput = buckets::head;
     get_bucket_location(GetBucketLocationInput) -> GetBucketLocationOutput = buckets::location;
+    get_bucket_policy(GetBucketPolicyInput) -> GetBucketPolicyOutput = policy::get;
+    put_bucket_policy(PutBucketPolicyInput) -> PutBucketPolicyOutput = policy::put;
+    delete_bucket_policy(DeleteBucketPolicyInput) -> DeleteBucketPolicyOutput = policy::delete;
     get_bucket_versioning(GetBucketVersioningInput) -> GetBucketVersioningOutput = versions::configuration;
     put_bucket_versioning(PutBucketVersioningInput) -> PutBucketVersioningOutput = versions::configure;
     list_object_versions(ListObjectVersionsInput) -> ListObjectVersionsOutput = versions::list;

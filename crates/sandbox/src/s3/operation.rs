@@ -18,6 +18,9 @@ pub(super) fn name(
         (None, _) => "ListBuckets",
         (Some(_), None) => match method.as_str() {
             "GET" if has("location") => "GetBucketLocation",
+            "GET" if has("policy") => "GetBucketPolicy",
+            "PUT" if has("policy") => "PutBucketPolicy",
+            "DELETE" if has("policy") => "DeleteBucketPolicy",
             "GET" if has("versioning") => "GetBucketVersioning",
             "GET" if has("versions") => "ListObjectVersions",
             "GET" if has("uploads") => "ListMultipartUploads",

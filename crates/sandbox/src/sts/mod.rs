@@ -1,13 +1,17 @@
-//! STS: temporary credentials for web identities and for chained roles.
+//! STS: temporary credentials for web identities, for users with and without a one-time code, and for
+//! chained roles.
 
 mod assume_role;
 mod issuer_keys;
+mod mfa;
 mod session;
+mod session_token;
 mod token;
 mod web_identity;
 
 pub(crate) use issuer_keys::IssuerKeys;
 
+use crate::authority::account_of;
 use crate::faults::Service;
 use crate::locked;
 use crate::params::Params;
@@ -26,6 +30,7 @@ pub(crate) async fn call(
     match action {
         "AssumeRoleWithWebIdentity" => web_identity::assume(core, inbound, params).await,
         "AssumeRole" => assume_role::assume(core, inbound, params),
+        "GetSessionToken" => session_token::get(core, inbound, params),
         "GetCallerIdentity" => caller_identity(core, inbound),
         other => Err(Refused::new(
             400,
@@ -40,14 +45,15 @@ fn caller_identity(core: &Core, inbound: &Inbound) -> Result<String, Refused> {
     check_region(core, inbound)?;
     let account = locked(&core.account);
     let user_id = match &principal {
-        Principal::Admin => "AIDASANDBOXADMIN00000",
+        Principal::Admin | Principal::Anonymous => "AIDASANDBOXADMIN00000",
         Principal::Session(session) => &session.user_id,
+        Principal::User(user) => &user.id,
     };
     Ok(format!(
         "<GetCallerIdentityResult>{}{}{}</GetCallerIdentityResult>",
         element("Arn", &account.arn_of(&principal)),
         element("UserId", user_id),
-        element("Account", &account.id)
+        element("Account", account_of(&account.arn_of(&principal)))
     ))
 }
 

@@ -1,9 +1,8 @@
 //! What both ways of assuming a role share: parameter limits, session policies, the credential itself.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use crate::clock::{after, iso_seconds};
+use crate::clock::iso_seconds;
 use crate::locked;
 use crate::params::Params;
 use crate::policy::Document;
@@ -11,6 +10,7 @@ use crate::query::{Refused, element};
 use crate::server::Inbound;
 use crate::world::Core;
 use crate::world::account::{Account, Role, Session};
+use crate::world::sessions::{Grant, grant};
 
 const DEFAULT_DURATION_S: i64 = 3600;
 const POLICY_LIMIT: usize = 2048;
@@ -178,31 +178,32 @@ pub(super) fn issue(
     session_policies: Vec<String>,
     origin: Origin,
 ) -> String {
-    let access_key_id = core.ids.aws_id("ASIA", 16);
-    let mut account = locked(&core.account);
-    let session = Session {
-        secret_access_key: core.ids.secret(30),
-        session_token: format!("IQoJb3JpZ2luX2Vj{}", core.ids.secret(420)),
-        expires: after(inbound.now, wish.duration_s),
-        role_arn: role.arn.clone(),
-        role_name: role.name.clone(),
-        user_id: format!("{}:{}", role.id, wish.session_name),
-        arn: format!("arn:aws:sts::{}:assumed-role/{}/{}", account.id, role.name, wish.session_name),
-        session_policies,
-        context: origin.context,
-        source_identity: origin.source_identity,
-    };
-    core.recorder.secret(&session.secret_access_key);
-    core.recorder.secret(&session.session_token);
-    let xml = format!(
-        "<Credentials>{}{}{}{}</Credentials><AssumedRoleUser>{}{}</AssumedRoleUser>",
-        element("AccessKeyId", &access_key_id),
+    let (access_key_id, session) = grant(
+        core,
+        &mut locked(&core.account),
+        inbound.now,
+        Grant {
+            session_policies,
+            context: origin.context,
+            source_identity: origin.source_identity,
+            ..Grant::role(role, &wish.session_name, wish.duration_s)
+        },
+    );
+    format!(
+        "{}<AssumedRoleUser>{}{}</AssumedRoleUser>",
+        credentials(&access_key_id, &session),
+        element("AssumedRoleId", &session.user_id),
+        element("Arn", &session.arn),
+    )
+}
+
+/// The `Credentials` element of every answer that gives some.
+pub(super) fn credentials(access_key_id: &str, session: &Session) -> String {
+    format!(
+        "<Credentials>{}{}{}{}</Credentials>",
+        element("AccessKeyId", access_key_id),
         element("SecretAccessKey", &session.secret_access_key),
         element("SessionToken", &session.session_token),
         element("Expiration", &iso_seconds(session.expires)),
-        element("AssumedRoleId", &session.user_id),
-        element("Arn", &session.arn),
-    );
-    account.sessions.insert(access_key_id, Arc::new(session));
-    xml
+    )
 }

@@ -201,7 +201,7 @@ impl Bench {
         .replace("%2D", "-");
         let host = summary.s3_endpoint.trim_start_matches("http://");
         let canonical = format!("GET\n{path}\n{query}\nhost:{host}\n\nhost\nUNSIGNED-PAYLOAD");
-        let (_, signature) = signature(key, &summary.region, &date, &canonical);
+        let (_, signature) = signature(key, (&summary.region, "s3"), &date, &canonical);
         format!("{}{path}?{query}&X-Amz-Signature={signature}", summary.s3_endpoint)
     }
 
@@ -237,7 +237,8 @@ impl Bench {
         all.extend(key.token.clone().map(|token| ("x-amz-security-token".to_owned(), token)));
         let mut signed = all.clone();
         signed.push(("host".into(), format!("127.0.0.1:{}", url.port().unwrap())));
-        all.push(("authorization".into(), authorization(key, region, &date, method, &url, signed)));
+        let scope = (region, "s3");
+        all.push(("authorization".into(), authorization(key, scope, &date, method, &url, signed)));
         let all: Vec<(HeaderName, String)> =
             all.into_iter().map(|(name, value)| (name.parse().unwrap(), value)).collect();
         let method: Method = method.parse().unwrap();
@@ -245,22 +246,81 @@ impl Bench {
     }
 }
 
+impl Bench {
+    /// The key of the account's sample user.
+    pub(super) fn user_key(&self) -> Key {
+        let user = &self.sandbox.summary().key_user;
+        Key { id: user.access_key_id.clone(), secret: user.secret_access_key.clone(), token: None }
+    }
+
+    pub(super) fn admin_key(&self) -> Key {
+        let admin = &self.sandbox.summary().admin;
+        Key { id: admin.access_key_id.clone(), secret: admin.secret_access_key.clone(), token: None }
+    }
+
+    /// Sends a signed call to STS (`sts`) or IAM (`iam`).
+    pub(super) async fn call(&self, service: &str, key: &Key, pairs: &[(&str, &str)]) -> Answer {
+        let summary = self.sandbox.summary();
+        let url = Url::parse(&format!("{}/", summary.sts_endpoint)).unwrap();
+        let version = if service == "iam" { "2010-05-08" } else { "2011-06-15" };
+        let body = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("Version", version)
+            .extend_pairs(pairs)
+            .finish();
+        let date = self.sandbox.world().now().strftime("%Y%m%dT%H%M%SZ").to_string();
+        let mut all = vec![
+            ("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned()),
+            ("x-amz-content-sha256".to_owned(), hex(&sha256(body.as_bytes()))),
+            ("x-amz-date".to_owned(), date.clone()),
+        ];
+        all.extend(key.token.clone().map(|token| ("x-amz-security-token".to_owned(), token)));
+        let mut signed = all.clone();
+        signed.push(("host".into(), format!("127.0.0.1:{}", url.port().unwrap())));
+        let region = if service == "iam" { "us-east-1" } else { summary.region.as_str() };
+        all.push((
+            "authorization".into(),
+            authorization(key, (region, service), &date, "POST", &url, signed),
+        ));
+        let all: Vec<(HeaderName, String)> =
+            all.into_iter().map(|(name, value)| (name.parse().unwrap(), value)).collect();
+        Answer::of(web::send(Method::POST, &url, &all, body.into()).await.unwrap())
+    }
+}
+
+impl Answer {
+    /// The credential of an STS answer.
+    pub(super) fn key(&self) -> Key {
+        assert_eq!(self.status, 200, "{}", self.text);
+        Key {
+            id: self.element("AccessKeyId"),
+            secret: self.element("SecretAccessKey"),
+            token: Some(self.element("SessionToken")),
+        }
+    }
+
+    /// The status and, before the colon, the exception's name in the header.
+    pub(super) fn exception(&self) -> (u16, String) {
+        let name = self.header("x-amzn-errortype").unwrap_or_default();
+        (self.status, name.split(':').next().unwrap_or_default().to_owned())
+    }
+}
+
 /// The signing chain of a day, a region and a service.
-fn signature(key: &Key, region: &str, date: &str, canonical: &str) -> (String, String) {
-    let scope = format!("{}/{region}/s3/aws4_request", &date[..8]);
+fn signature(key: &Key, (region, service): (&str, &str), date: &str, canonical: &str) -> (String, String) {
+    let scope = format!("{}/{region}/{service}/aws4_request", &date[..8]);
     let text = format!("AWS4-HMAC-SHA256\n{date}\n{scope}\n{}", hex(&sha256(canonical.as_bytes())));
     let mac = |key: &[u8], data: &str| {
         hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), data.as_bytes()).as_ref().to_vec()
     };
     let secret = mac(format!("AWS4{}", key.secret).as_bytes(), &date[..8]);
-    let secret = [region, "s3", "aws4_request"].iter().fold(secret, |secret, part| mac(&secret, part));
+    let secret = [region, service, "aws4_request"].iter().fold(secret, |secret, part| mac(&secret, part));
     (scope, hex(&mac(&secret, &text)))
 }
 
 /// A signature as the documentation describes it, for requests whose query is already in canonical order.
 fn authorization(
     key: &Key,
-    region: &str,
+    region_and_service: (&str, &str),
     date: &str,
     method: &str,
     url: &Url,
@@ -277,7 +337,7 @@ fn authorization(
         .map(|pair| if pair.contains('=') { pair.to_owned() } else { format!("{pair}=") })
         .collect();
     let canonical = format!("{method}\n{}\n{}\n{lines}\n{names}\n{payload}", url.path(), query.join("&"));
-    let (scope, signature) = signature(key, region, date, &canonical);
+    let (scope, signature) = signature(key, region_and_service, date, &canonical);
     format!("AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders={names}, Signature={signature}", key.id)
 }
 
@@ -286,6 +346,14 @@ pub(super) async fn post_form(address: &str, pairs: &[(&str, &str)], headers: &[
     let mut all = vec![(http::header::CONTENT_TYPE, "application/x-www-form-urlencoded".to_owned())];
     all.extend(headers.iter().map(|(name, value)| (name.parse().unwrap(), (*value).to_owned())));
     Answer::of(web::send(Method::POST, &Url::parse(address).unwrap(), &all, body.into()).await.unwrap())
+}
+
+/// Sends a request with these headers.
+pub(super) async fn send(method: &str, address: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    let headers: Vec<(HeaderName, String)> =
+        headers.iter().map(|(name, value)| (name.parse().unwrap(), (*value).to_owned())).collect();
+    let url = Url::parse(address).unwrap();
+    Answer::of(web::send(method.parse().unwrap(), &url, &headers, body.to_owned().into()).await.unwrap())
 }
 
 pub(super) async fn get(address: &str) -> Answer {

@@ -120,6 +120,14 @@ async fn the_summary_has_exactly_its_names() {
             "sts_endpoint",
             "iam_endpoint",
             "graph_endpoint",
+            "sso_oidc_endpoint",
+            "sso_portal_endpoint",
+            "sso_start_url",
+            "metadata_endpoint",
+            "container",
+            "federation_endpoint",
+            "public_bucket",
+            "key_user",
             "users"
         ]
     );

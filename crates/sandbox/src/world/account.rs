@@ -1,9 +1,14 @@
-//! The AWS account: identity providers, roles and their documents, and the credentials that exist.
+//! The AWS account: identity providers, roles, users and their documents, and the credentials that exist.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+
+use super::users::{AccessKey, IamUser, MfaDevice};
+
+/// The name of the account's administrator, who stands outside the list of users.
+pub(crate) const ADMIN_NAME: &str = "sandbox-admin";
 
 /// The static key of the account's administrator.
 #[derive(Clone)]
@@ -82,18 +87,26 @@ pub(crate) struct ManagedPolicy {
     pub(crate) created: Timestamp,
 }
 
+/// Whose permissions a temporary credential has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Actor {
+    Role { arn: String, name: String },
+    User { name: String },
+}
+
 /// A temporary credential and what it stands for.
 #[derive(Clone)]
 pub(crate) struct Session {
     pub(crate) secret_access_key: String,
     pub(crate) session_token: String,
     pub(crate) expires: Timestamp,
-    pub(crate) role_arn: String,
-    pub(crate) role_name: String,
-    /// `AROA…:session-name`.
+    pub(crate) of: Actor,
+    /// `AROA…:session-name`, or a user's own `AIDA…`.
     pub(crate) user_id: String,
-    /// `arn:aws:sts::…:assumed-role/ROLE/session-name`.
+    /// `arn:aws:sts::…:assumed-role/ROLE/session-name`, or the user's own.
     pub(crate) arn: String,
+    /// When the person behind it gave a one-time code to get this very credential.
+    pub(crate) mfa_at: Option<Timestamp>,
     /// Policies given with the call: each must allow too.
     pub(crate) session_policies: Vec<String>,
     /// Condition keys that the session keeps: the provider's `aud`, `sub`, `amr`, principal tags.
@@ -115,7 +128,10 @@ impl std::fmt::Debug for Session {
 pub(crate) enum Principal {
     /// The account's administrator: may do everything.
     Admin,
+    /// Nobody: a request without a signature.
+    Anonymous,
     Session(Arc<Session>),
+    User(Arc<IamUser>),
 }
 
 /// The account.
@@ -127,8 +143,16 @@ pub(crate) struct Account {
     pub(crate) providers: BTreeMap<String, Provider>,
     /// By name.
     pub(crate) roles: BTreeMap<String, Role>,
+    /// Roles of the organisation's other accounts, by name.
+    pub(crate) foreign_roles: BTreeMap<String, Role>,
     /// By ARN.
     pub(crate) policies: BTreeMap<String, ManagedPolicy>,
+    /// By name.
+    pub(crate) users: BTreeMap<String, IamUser>,
+    /// Long-term keys of users, by access key ID.
+    pub(crate) keys: BTreeMap<String, AccessKey>,
+    /// By serial number, which is an ARN.
+    pub(crate) mfa_devices: BTreeMap<String, MfaDevice>,
     /// By access key ID.
     pub(crate) sessions: HashMap<String, Arc<Session>>,
     pub(crate) disabled_regions: BTreeSet<String>,
@@ -140,22 +164,55 @@ impl Account {
         if access_key_id == self.admin.access_key_id {
             return Some((Principal::Admin, self.admin.secret_access_key.clone()));
         }
+        if let Some(key) = self.keys.get(access_key_id) {
+            let user = self.users.get(&key.user_name)?;
+            return Some((Principal::User(Arc::new(user.clone())), key.secret_access_key.clone()));
+        }
         let session = self.sessions.get(access_key_id)?;
         Some((Principal::Session(Arc::clone(session)), session.secret_access_key.clone()))
     }
 
     pub(crate) fn arn_of(&self, principal: &Principal) -> String {
         match principal {
-            Principal::Admin => format!("arn:aws:iam::{}:user/sandbox-admin", self.id),
+            Principal::Admin => format!("arn:aws:iam::{}:user/{ADMIN_NAME}", self.id),
+            Principal::Anonymous => "anonymous".to_owned(),
             Principal::Session(session) => session.arn.clone(),
+            Principal::User(user) => user.arn.clone(),
         }
     }
 
-    /// The permission policies of a role: inline ones, then attached ones.
-    pub(crate) fn permission_documents(&self, role_name: &str) -> Vec<String> {
-        let Some(role) = self.roles.get(role_name) else { return Vec::new() };
-        let attached = role.attached_policies.iter().filter_map(|arn| self.managed_document(arn));
-        role.inline_policies.values().cloned().chain(attached).collect()
+    /// The identity policies of whoever asks: inline ones, then attached ones.
+    pub(crate) fn identity_documents(&self, principal: &Principal) -> Vec<String> {
+        match principal {
+            Principal::Admin | Principal::Anonymous => Vec::new(),
+            Principal::User(user) => self.user_documents(&user.name),
+            Principal::Session(session) => match &session.of {
+                Actor::Role { arn, .. } => self.role_documents(arn),
+                Actor::User { name } => self.user_documents(name),
+            },
+        }
+    }
+
+    fn role_documents(&self, arn: &str) -> Vec<String> {
+        let mut roles = self.roles.values().chain(self.foreign_roles.values());
+        let Some(role) = roles.find(|role| role.arn == arn) else { return Vec::new() };
+        self.documents(&role.inline_policies, &role.attached_policies)
+    }
+
+    fn user_documents(&self, name: &str) -> Vec<String> {
+        if name == ADMIN_NAME {
+            return self
+                .managed_document("arn:aws:iam::aws:policy/AdministratorAccess")
+                .into_iter()
+                .collect();
+        }
+        let Some(user) = self.users.get(name) else { return Vec::new() };
+        self.documents(&user.inline_policies, &user.attached_policies)
+    }
+
+    fn documents(&self, inline: &BTreeMap<String, String>, attached: &BTreeSet<String>) -> Vec<String> {
+        let attached = attached.iter().filter_map(|arn| self.managed_document(arn));
+        inline.values().cloned().chain(attached).collect()
     }
 
     /// The document of a managed policy: the account's own, or one of the few of AWS that the sandbox knows.

@@ -1,5 +1,6 @@
-//! The world a sandbox starts with: one tenant with five people, one app registration, one AWS account
-//! whose provider trusts the issuer, three roles, two buckets with a few files.
+//! The world a sandbox starts with: one tenant with six people, one app registration, one AWS account
+//! whose provider trusts the issuer, its roles, three buckets with a few files. What else leads in stands in
+//! `samples`.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -9,6 +10,7 @@ use serde_json::json;
 
 use super::account::{Account, AdminKey, Provider, Role, provider_name};
 use super::directory::{App, Directory, Home, Platform, User};
+use super::samples::{self, PUBLIC_BUCKET, SIGNED_PERSON, SIGNED_ROLE};
 use super::storage::{Blob, Storage};
 use crate::issuer::keys::SigningKey;
 use crate::options::{Options, StartError};
@@ -53,6 +55,7 @@ pub(super) fn directory(options: &Options, ids: &Ids) -> Result<Directory, Start
             gina,
             dave,
             erin,
+            person("Fay (signed roles)", SIGNED_PERSON),
         ],
         apps: vec![app],
         keys: vec![SigningKey::generate()?],
@@ -66,7 +69,7 @@ pub(super) fn directory(options: &Options, ids: &Ids) -> Result<Directory, Start
     })
 }
 
-pub(super) fn account(directory: &Directory, ids: &Ids, authority: &str, now: Timestamp) -> Account {
+pub(super) fn account(directory: &mut Directory, ids: &Ids, authority: &str, now: Timestamp) -> Account {
     let id = format!(
         "{:012}",
         ids.bytes(5).iter().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte)) % 1_000_000_000_000
@@ -130,24 +133,34 @@ pub(super) fn account(directory: &Directory, ids: &Ids, authority: &str, now: Ti
         ),
     ];
 
-    Account {
+    let mut account = Account {
         admin: AdminKey { access_key_id: ids.aws_id("AKIA", 16), secret_access_key: ids.secret(30) },
         providers: BTreeMap::from([(
-            provider_arn,
+            provider_arn.clone(),
             Provider {
-                url,
-                client_ids: vec![client_id],
+                url: url.clone(),
+                client_ids: vec![client_id.clone()],
                 thumbprints: Vec::new(),
                 tags: Vec::new(),
                 created: now,
             },
         )]),
         roles: roles.into_iter().map(|role| (role.name.clone(), role)).collect(),
+        foreign_roles: BTreeMap::new(),
         policies: BTreeMap::new(),
+        users: BTreeMap::new(),
+        keys: BTreeMap::new(),
+        mfa_devices: BTreeMap::new(),
         sessions: HashMap::new(),
         disabled_regions: BTreeSet::new(),
         id,
+    };
+    samples::fill_account(&mut account, ids, now, (&provider_arn, name), &client_id);
+    let granted = json!([account.roles[READ_ONLY_ROLE].arn, account.roles[SIGNED_ROLE].arn]);
+    if let Some(fay) = directory.users.iter_mut().find(|user| user.username == SIGNED_PERSON) {
+        fay.claims.insert(samples::ROLES_CLAIM.to_owned(), granted);
     }
+    account
 }
 
 pub(super) fn storage(options: &Options, now: Timestamp, ids: &Ids) -> Storage {
@@ -158,7 +171,11 @@ pub(super) fn storage(options: &Options, now: Timestamp, ids: &Ids) -> Storage {
     let home = &options.regions[0];
     storage.create("pintail-demo", home, now);
     storage.create("pintail-archive", options.regions.get(1).unwrap_or(home), now);
-    let samples: [(&str, &str, &'static [u8]); 8] = [
+    storage.create(PUBLIC_BUCKET, home, now);
+    if let Some(bucket) = storage.buckets.get_mut(PUBLIC_BUCKET) {
+        bucket.policy = Some(samples::public_policy());
+    }
+    let samples: [(&str, &str, &'static [u8]); 9] = [
         ("pintail-demo", "readme.txt", b"Welcome to the Pintail sandbox.\n"),
         ("pintail-demo", "reports/2025/summary.csv", b"month,visits\n2025-01,17\n2025-02,23\n"),
         ("pintail-demo", "reports/2026/summary.csv", b"month,visits\n2026-01,41\n"),
@@ -167,6 +184,7 @@ pub(super) fn storage(options: &Options, now: Timestamp, ids: &Ids) -> Storage {
         ("pintail-demo", "odd names/\u{e4}rger + 100% #1?.txt", b"percent, plus, hash, question mark\n"),
         ("pintail-demo", "odd names/double//slash", b"two slashes\n"),
         ("pintail-archive", "2024/old.txt", b"old\n"),
+        (PUBLIC_BUCKET, "hello.txt", b"Everybody may read this.\n"),
     ];
     for (bucket, key, data) in samples {
         if let Some(bucket) = storage.buckets.get_mut(bucket) {

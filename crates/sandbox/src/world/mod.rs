@@ -5,9 +5,15 @@
 //! computation and never across an await.
 
 pub(crate) mod account;
+pub(crate) mod center;
 pub(crate) mod directory;
+mod doors;
 mod initial;
+pub(crate) mod machine;
+pub(crate) mod samples;
+pub(crate) mod sessions;
 pub(crate) mod storage;
+pub(crate) mod users;
 
 use std::sync::{Arc, Mutex};
 
@@ -25,7 +31,9 @@ pub use account::{AdminKey, Role};
 pub use directory::{App, Certificate, Home, Platform, User};
 
 use account::Account;
+use center::Center;
 use directory::Directory;
+use machine::Machine;
 use storage::{Blob, Storage};
 
 /// Everything the services of one sandbox share.
@@ -41,6 +49,12 @@ pub(crate) struct Core {
     pub(crate) directory: Mutex<Directory>,
     pub(crate) account: Mutex<Account>,
     pub(crate) storage: Mutex<Storage>,
+    /// IAM Identity Center. Taken before the directory and the account where both are needed.
+    pub(crate) center: Mutex<Center>,
+    /// Taken before the account.
+    pub(crate) machine: Mutex<Machine>,
+    /// `http://127.0.0.1:PORT` of Identity Center, the metadata services and the console's sign-in.
+    pub(crate) doors: String,
     /// What STS has read of issuers' keys.
     pub(crate) issuer_keys: IssuerKeys,
     pub(crate) faults: Faults,
@@ -55,12 +69,14 @@ impl std::fmt::Debug for Core {
 }
 
 impl Core {
-    pub(crate) fn new(options: &Options, authority: String) -> Result<Core, StartError> {
+    pub(crate) fn new(options: &Options, authority: String, doors: String) -> Result<Core, StartError> {
         let ids = Ids::new(Arc::clone(&options.random));
         let now = options.clock.now();
-        let directory = initial::directory(options, &ids)?;
-        let account = initial::account(&directory, &ids, &authority, now);
+        let mut directory = initial::directory(options, &ids)?;
+        let mut account = initial::account(&mut directory, &ids, &authority, now);
         let storage = initial::storage(options, now, &ids);
+        let center = samples::center(&mut account, &ids, now);
+        let machine = Machine::new(&ids, options.metadata_v1);
         let core = Core {
             clock: Arc::clone(&options.clock),
             ids,
@@ -71,6 +87,9 @@ impl Core {
             directory: Mutex::new(directory),
             account: Mutex::new(account),
             storage: Mutex::new(storage),
+            center: Mutex::new(center),
+            machine: Mutex::new(machine),
+            doors,
             issuer_keys: IssuerKeys::default(),
             faults: Faults::default(),
             recorder: Recorder::default(),
@@ -78,7 +97,12 @@ impl Core {
         for user in &locked(&core.directory).users {
             core.recorder.secret(&user.password);
         }
-        core.recorder.secret(&locked(&core.account).admin.secret_access_key);
+        let account = locked(&core.account);
+        core.recorder.secret(&account.admin.secret_access_key);
+        account.keys.values().for_each(|key| core.recorder.secret(&key.secret_access_key));
+        account.mfa_devices.values().for_each(|device| core.recorder.secret(&users::base32(&device.seed)));
+        drop(account);
+        core.recorder.secret(&locked(&core.machine).container_token);
         Ok(core)
     }
 

@@ -31,6 +31,8 @@ pub(crate) struct Bucket {
     pub(crate) region: String,
     pub(crate) created: Timestamp,
     pub(crate) versioning: Versioning,
+    /// The bucket's own policy as written.
+    pub(crate) policy: Option<String>,
     /// Each key's versions, oldest first; never empty.
     pub(crate) keys: BTreeMap<String, Vec<Version>>,
     /// By key, then upload ID: the order in which they are listed.
@@ -124,6 +126,7 @@ impl Storage {
             region: region.to_owned(),
             created: now,
             versioning: Versioning::Off,
+            policy: None,
             keys: BTreeMap::new(),
             uploads: BTreeMap::new(),
         });
