@@ -65,11 +65,7 @@ pub(crate) fn plain(status: StatusCode, text: &str) -> Response<Body> {
     response
 }
 
-/// Whether a request came by this method; the answer to any other.
-pub(crate) fn only(method: &Method, inbound: &Inbound) -> Result<(), Response<Body>> {
-    if inbound.method == *method {
-        Ok(())
-    } else {
-        Err(plain(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed"))
-    }
+/// The answer to a request that came by any other method than this.
+pub(crate) fn unless(method: &Method, inbound: &Inbound) -> Option<Response<Body>> {
+    (inbound.method != *method).then(|| plain(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed"))
 }

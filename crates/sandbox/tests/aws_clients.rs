@@ -132,6 +132,20 @@ async fn identity_through_boto3_and_the_cli() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_way_in_through_boto3_and_the_cli() {
+    let sandbox = Sandbox::start(Options::default()).await.unwrap();
+    let summary = sandbox.summary();
+    let more = json!({"user_role_arn": summary.user_role_arn, "mfa_role_arn": summary.mfa_role_arn});
+    run("ways_in.py", &sandbox, more).await;
+    let recorder = sandbox.recorder();
+    // The profile's token was renewed once, in the portal's name, before it was used.
+    assert_eq!(recorder.count(Service::Sso, "GetRoleCredentials"), 2);
+    assert!(recorder.count(Service::Metadata, "token") > 0);
+    assert!(recorder.count(Service::Container, "credentials") > 0);
+    sandbox.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn objects_through_boto3() {
     let sandbox = Sandbox::start(Options::default()).await.unwrap();
     run("objects.py", &sandbox, json!({})).await;

@@ -26,9 +26,19 @@ fn the_sandbox_tells_where_it_is_installs_a_bookmark_and_ends_cleanly() {
             "sts_endpoint",
             "iam_endpoint",
             "graph_endpoint",
+            "sso_oidc_endpoint",
+            "sso_portal_endpoint",
+            "sso_start_url",
+            "metadata_endpoint",
+            "federation_endpoint",
+            "public_bucket",
         ] {
             assert!(ready[field].as_str().is_some_and(|text| !text.is_empty()), "{field} in {ready}");
         }
+        for field in ["name", "arn", "access_key_id", "secret_access_key", "mfa_serial", "mfa_seed"] {
+            assert!(ready["key_user"][field].is_string(), "{field} in {ready}");
+        }
+        assert!(ready["container"]["endpoint"].is_string() && ready["container"]["token"].is_string());
         let user = &ready["users"][0];
         let text = |value: &serde_json::Value| value.as_str().expect("a text").to_owned();
         let mut alice = Person::new(&text(&user["username"])).with_password(&text(&user["password"]));

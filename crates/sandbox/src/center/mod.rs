@@ -11,7 +11,7 @@ mod visit;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use serde_json::{Value, json};
 
-use crate::doors::{only, plain};
+use crate::doors::{plain, unless};
 use crate::server::{Body, Inbound, full};
 use crate::world::Core;
 
@@ -87,7 +87,7 @@ fn json_answer(status: StatusCode, body: &Value) -> Response<Body> {
 /// Performs a request of the sign-in: of a client's, or of a person's browser.
 pub(crate) fn sign_in(core: &Core, inbound: &Inbound, operation: &str) -> Response<Body> {
     let api = |perform: fn(&Core, &Inbound, &Value) -> Result<Value, Fault>| {
-        if let Err(refused) = only(&Method::POST, inbound) {
+        if let Some(refused) = unless(&Method::POST, inbound) {
             return refused;
         }
         let performed = serde_json::from_slice::<Value>(&inbound.body)
@@ -117,9 +117,9 @@ pub(crate) fn sign_in(core: &Core, inbound: &Inbound, operation: &str) -> Respon
 /// Performs a request of the access portal.
 pub(crate) fn portal(core: &Core, inbound: &Inbound, operation: &str) -> Response<Body> {
     let method = if operation == "Logout" { Method::POST } else { Method::GET };
-    let mut response = match only(&method, inbound) {
-        Err(refused) => refused,
-        Ok(()) => match portal::call(core, inbound, operation) {
+    let mut response = match unless(&method, inbound) {
+        Some(refused) => refused,
+        None => match portal::call(core, inbound, operation) {
             Ok(Some(output)) => json_answer(StatusCode::OK, &output),
             Ok(None) => Response::new(full("")),
             Err(fault) => fault.portal(),

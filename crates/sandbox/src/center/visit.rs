@@ -39,7 +39,7 @@ pub(super) fn authorize(core: &Core, inbound: &Inbound) -> Response<Body> {
     }
     match (params.get("code_challenge"), params.get("code_challenge_method")) {
         (Some(challenge), Some("S256")) if challenge.len() == 43 => {
-            challenge.clone_into(&mut request.challenge)
+            challenge.clone_into(&mut request.challenge);
         }
         _ => return refuse(&request, "invalid_request", "A code challenge by method S256 is required"),
     }

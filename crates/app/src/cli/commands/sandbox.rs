@@ -8,7 +8,7 @@ use crate::ops::{App, sandbox};
 /// Stays until it is interrupted. Listens on loopback only. Everything in it is gone when it ends.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The issuer's port; AWS answers on the next one. 0 takes free ones.
+    /// The issuer's port; AWS answers on the next two. 0 takes free ones.
     #[arg(long, default_value_t = 0)]
     port: u16,
     /// Do not install the bookmark `sandbox`.
