@@ -21,7 +21,7 @@ assert s3.get_bucket_location(Bucket=bucket)["LocationConstraint"] == told["regi
 
 # Buckets, paged.
 names = [entry["Name"] for page in s3.get_paginator("list_buckets").paginate(PaginationConfig={"PageSize": 1}) for entry in page["Buckets"]]
-assert names == ["objects-of-boto3", "pintail-archive", "pintail-demo"], names
+assert names == ["objects-of-boto3", "pintail-archive", "pintail-demo", "pintail-public"], names
 assert [entry["Name"] for entry in s3.list_buckets(Prefix="objects")["Buckets"]] == [bucket]
 
 # One object and everything said with it.
