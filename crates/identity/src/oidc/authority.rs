@@ -265,7 +265,7 @@ impl IssuerRule {
 }
 
 /// Parses an address that tokens may travel to: https, or http to this machine, and nothing else in it.
-pub(super) fn secure_url(text: &str) -> Result<Url, AuthorityError> {
+pub(crate) fn secure_url(text: &str) -> Result<Url, AuthorityError> {
     let shown = || printable(text, WORD_CHARS_MAX);
     let url = Url::parse(text).map_err(|_| AuthorityError::NotAnAddress { text: shown() })?;
     match url.scheme() {

@@ -79,15 +79,15 @@ pub enum DeviceError {
 
 /// A device code that waits for its person.
 #[derive(Debug)]
-pub(super) struct Polling {
-    pub(super) device_code: Secret,
-    pub(super) prompt: DevicePrompt,
+pub(crate) struct Polling {
+    pub(crate) device_code: Secret,
+    pub(crate) prompt: DevicePrompt,
     interval: Duration,
 }
 
 /// What to do after an error answer to a poll.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Polled {
+pub(crate) enum Polled {
     /// Ask again after this time.
     Wait(Duration),
     /// It is over, for a reason of the device flow.
@@ -98,7 +98,7 @@ pub(super) enum Polled {
 
 impl Polling {
     /// Reads the answer of the device authorization endpoint.
-    pub(super) fn parse(document: &Map<String, Value>, now: Timestamp) -> Result<Self, DeviceError> {
+    pub(crate) fn parse(document: &Map<String, Value>, now: Timestamp) -> Result<Self, DeviceError> {
         const SHOWN_CHARS_MAX: usize = 600;
         let text = |entry: &'static str| {
             let text = document.get(entry).and_then(Value::as_str).filter(|text| !text.is_empty());
@@ -130,7 +130,7 @@ impl Polling {
     }
 
     /// Returns how long to wait before the next question, which is never longer than the code lives.
-    pub(super) fn wait(&self, now: Timestamp) -> Result<Duration, DeviceError> {
+    pub(crate) fn wait(&self, now: Timestamp) -> Result<Duration, DeviceError> {
         let left = self.prompt.expires_at.duration_since(now);
         match Duration::try_from(left) {
             Ok(left) if !left.is_zero() => Ok(self.interval.min(left)),
@@ -139,7 +139,7 @@ impl Polling {
     }
 
     /// Judges an error answer.
-    pub(super) fn judge(&mut self, error: &IssuerError, now: Timestamp) -> Polled {
+    pub(crate) fn judge(&mut self, error: &IssuerError, now: Timestamp) -> Polled {
         match error.error.as_str() {
             "authorization_pending" => {}
             "slow_down" => self.interval = (self.interval + SLOW_DOWN_STEP).min(INTERVAL_MAX),

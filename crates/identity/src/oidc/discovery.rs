@@ -48,6 +48,10 @@ pub enum Endpoint {
     Keys,
     /// `end_session_endpoint`.
     EndSession,
+    /// Where a client registers itself. Only IAM Identity Center is asked.
+    Registration,
+    /// The access portal of IAM Identity Center.
+    AccessPortal,
 }
 
 impl fmt::Display for Endpoint {
@@ -59,6 +63,8 @@ impl fmt::Display for Endpoint {
             Self::DeviceAuthorization => "device authorization endpoint",
             Self::Keys => "key set",
             Self::EndSession => "end session endpoint",
+            Self::Registration => "client registration endpoint",
+            Self::AccessPortal => "access portal",
         })
     }
 }

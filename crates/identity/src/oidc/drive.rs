@@ -270,7 +270,7 @@ impl<'a> Driver<'a> {
         ended
     }
 
-    async fn open(&self, browser: Option<&dyn Browser>, url: &Secret) -> Input {
+    pub(crate) async fn open(&self, browser: Option<&dyn Browser>, url: &Secret) -> Input {
         (self.events)(Event::OpeningBrowser { url });
         if let Some(browser) = browser
             && let Err(error) = browser.open(url).await
@@ -294,7 +294,7 @@ impl<'a> Driver<'a> {
     }
 
     /// Sends a request until it is answered for good or patience ends.
-    async fn fetch(&self, fetch: Fetch) -> Result<HttpResponse, DriveError> {
+    pub(crate) async fn fetch(&self, fetch: Fetch) -> Result<HttpResponse, DriveError> {
         let Fetch { request, endpoint, replay } = fetch;
         let mut failed = 0;
         loop {
@@ -321,8 +321,14 @@ impl<'a> Driver<'a> {
     /// Learns the time from an answer made just now. Key sets lie in caches for hours and bear the `Date` of the
     /// original; so may a discovery document, whose cache tells by its `Age`.
     fn learn_time(&self, endpoint: Endpoint, response: &HttpResponse) {
-        let asked_itself =
-            matches!(endpoint, Endpoint::Token | Endpoint::DeviceAuthorization | Endpoint::Discovery);
+        let asked_itself = matches!(
+            endpoint,
+            Endpoint::AccessPortal
+                | Endpoint::DeviceAuthorization
+                | Endpoint::Discovery
+                | Endpoint::Registration
+                | Endpoint::Token
+        );
         if !asked_itself || response.headers.contains_key(AGE) {
             return;
         }

@@ -62,3 +62,11 @@ pub use redirect::{
 pub use token::{Client, passing_fault};
 pub use token_check::{CLOCK_SLACK, Expectation, Identity, Nonce, TokenRefusal, check_id_token};
 pub use untrusted::Personal;
+
+// What IAM Identity Center's sign-in, a dialect of the same flows, is built from as well.
+pub(crate) use authority::secure_url;
+pub(crate) use device::{Polled, Polling};
+pub(crate) use pkce::{Verifier, random_text};
+pub(crate) use redirect::Answer;
+pub(crate) use token::seconds;
+pub(crate) use untrusted::{WORD_CHARS_MAX, printable};

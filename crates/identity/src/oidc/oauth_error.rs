@@ -54,7 +54,7 @@ impl std::error::Error for IssuerError {}
 
 impl IssuerError {
     /// Reads the error of a JSON answer; `None` when it is not an OAuth error.
-    pub(super) fn from_json(status: StatusCode, document: &Map<String, Value>) -> Option<Self> {
+    pub(crate) fn from_json(status: StatusCode, document: &Map<String, Value>) -> Option<Self> {
         let text = |member: &str| document.get(member).and_then(Value::as_str);
         let number = document
             .get("error_codes")
@@ -75,7 +75,7 @@ impl IssuerError {
     }
 
     /// Makes an error of its two common parts; Entra's identifiers are taken out of the description.
-    pub(super) fn new(error: &str, description: Option<&str>) -> Self {
+    pub(crate) fn new(error: &str, description: Option<&str>) -> Self {
         let description = description.map(Description::take_apart).unwrap_or_default();
         Self {
             error: printable(error, WORD_CHARS_MAX),

@@ -13,27 +13,27 @@ use pintail_core::secret::Secret;
 
 /// The half of PKCE (RFC 7636) that stays here until the code is redeemed.
 #[derive(Clone, Debug)]
-pub(super) struct Verifier(Secret);
+pub(crate) struct Verifier(Secret);
 
 impl Verifier {
     /// Draws 32 random bytes, which RFC 7636 section 7.1 asks for and which make 43 characters.
-    pub(super) fn new(random: &dyn Random) -> Self {
+    pub(crate) fn new(random: &dyn Random) -> Self {
         Self(random_text(random))
     }
 
     /// Returns the text that goes with the code to the token endpoint.
-    pub(super) fn secret(&self) -> &Secret {
+    pub(crate) fn secret(&self) -> &Secret {
         &self.0
     }
 
     /// Returns the text that goes with the authorization request, for the method S256.
-    pub(super) fn challenge(&self) -> String {
+    pub(crate) fn challenge(&self) -> String {
         URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, self.0.expose().as_bytes()))
     }
 }
 
 /// Draws 256 bits as 43 characters of base64url.
-pub(super) fn random_text(random: &dyn Random) -> Secret {
+pub(crate) fn random_text(random: &dyn Random) -> Secret {
     let mut bytes = [0; 32];
     random.fill(&mut bytes);
     Secret::new(URL_SAFE_NO_PAD.encode(bytes))

@@ -146,7 +146,7 @@ pub(super) fn read_document(response: &HttpResponse) -> Result<Map<String, Value
 }
 
 /// Reads a number of seconds that may come as a number or as a text.
-pub(super) fn seconds(value: Option<&Value>) -> Option<Duration> {
+pub(crate) fn seconds(value: Option<&Value>) -> Option<Duration> {
     let seconds = match value? {
         Value::Number(number) => number.as_f64()?,
         Value::String(text) => text.trim().parse().ok()?,

@@ -7,10 +7,10 @@
 use std::fmt;
 
 /// The longest name, number or code that is kept.
-pub(super) const WORD_CHARS_MAX: usize = 200;
+pub(crate) const WORD_CHARS_MAX: usize = 200;
 
 /// Returns `text` with every control and direction character escaped, cut after `chars_max` characters.
-pub(super) fn printable(text: &str, chars_max: usize) -> String {
+pub(crate) fn printable(text: &str, chars_max: usize) -> String {
     let mut shown = String::with_capacity(text.len().min(chars_max));
     for c in text.chars().take(chars_max) {
         if harmful(c) { shown.extend(c.escape_unicode()) } else { shown.push(c) }

@@ -140,7 +140,7 @@ pub struct SessionContext {
     pub lock_folder: PathBuf,
 }
 
-pub(super) fn hash_of(parts: &[&str]) -> String {
+pub(crate) fn hash_of(parts: &[&str]) -> String {
     let mut context = digest::Context::new(&digest::SHA256);
     for part in parts {
         context.update(&(part.len() as u64).to_be_bytes());

@@ -84,7 +84,7 @@ pub struct CredentialRecord {
 }
 
 /// A secret as it stands in a record. The record itself is a secret of the keychain.
-struct Stored(Secret);
+pub(crate) struct Stored(pub(crate) Secret);
 
 impl Serialize for Stored {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -99,7 +99,7 @@ impl<'de> Deserialize<'de> for Stored {
 }
 
 /// A time as it stands in a record: RFC 3339.
-struct Time(Timestamp);
+pub(crate) struct Time(pub(crate) Timestamp);
 
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -147,7 +147,7 @@ struct CredentialText {
 }
 
 /// A record that can be kept in a keychain.
-pub(super) trait Record: Sized {
+pub(crate) trait Record: Sized {
     fn version(&self) -> u32;
     fn generation(&self) -> u64;
     fn parse(bytes: &[u8]) -> Option<Self>;
@@ -249,23 +249,24 @@ impl Record for CredentialRecord {
     }
 }
 
-fn written(text: &impl Serialize) -> SecretBytes {
+/// Writes a record's text as JSON.
+pub(crate) fn written(text: &impl Serialize) -> SecretBytes {
     SecretBytes::new(serde_json::to_vec(text).expect("a record is texts and numbers"))
 }
 
 /// Why a record could not be read or written.
 #[derive(Debug)]
-pub(super) enum StoreError {
+pub(crate) enum StoreError {
     Keychain(KeychainError),
     Record(RecordError),
 }
 
 /// The records in a keychain.
 #[derive(Clone, Debug)]
-pub(super) struct RecordStore(pub(super) Arc<dyn Keychain>);
+pub(crate) struct RecordStore(pub(crate) Arc<dyn Keychain>);
 
 impl RecordStore {
-    pub(super) async fn read<R: Record>(&self, name: &EntryName) -> Result<Option<R>, StoreError> {
+    pub(crate) async fn read<R: Record>(&self, name: &EntryName) -> Result<Option<R>, StoreError> {
         let Some(bytes) = self.0.get(name).await.map_err(StoreError::Keychain)? else { return Ok(None) };
         R::parse(bytes.expose()).map(Some).ok_or_else(|| {
             StoreError::Record(match version_of(bytes.expose()) {
@@ -276,7 +277,7 @@ impl RecordStore {
     }
 
     /// Writes a record with the next generation, unless a newer program's record stands there.
-    pub(super) async fn write<R: Record>(&self, name: &EntryName, record: &R) -> Result<(), StoreError> {
+    pub(crate) async fn write<R: Record>(&self, name: &EntryName, record: &R) -> Result<(), StoreError> {
         let generation = match self.read::<R>(name).await {
             Ok(Some(old)) if old.version() > VERSION => {
                 return Err(StoreError::Record(RecordError::Newer { version: old.version() }));

@@ -90,7 +90,7 @@ pub enum AnswerRefusal {
 
 /// An answer taken apart, nothing of it believed.
 #[derive(Debug)]
-pub(in crate::oidc) struct Answer {
+pub(crate) struct Answer {
     pub(in crate::oidc) state: Option<Secret>,
     issuer: Option<String>,
     outcome: Result<Secret, Box<IssuerError>>,
@@ -98,7 +98,7 @@ pub(in crate::oidc) struct Answer {
 
 impl Answer {
     /// Reads an address, or the part of one that holds the answer.
-    pub(in crate::oidc) fn parse(text: &str) -> Result<Self, AnswerRefusal> {
+    pub(crate) fn parse(text: &str) -> Result<Self, AnswerRefusal> {
         if text.len() > ADDRESS_BYTES_MAX {
             return Err(AnswerRefusal::TooLong { size_bytes: text.len() });
         }
@@ -134,6 +134,14 @@ impl Answer {
             (None, None) => return Err(AnswerRefusal::NoAnswer),
         };
         Ok(Self { state: one("state")?.map(Secret::new), issuer: one("iss")?.map(Cow::into_owned), outcome })
+    }
+
+    /// Returns the code of an answer to this attempt, for an authorization server that has no issuer name to check.
+    pub(crate) fn code_of(self, expected: &Expected) -> Result<Secret, AnswerRefusal> {
+        if self.state.as_ref() != Some(&expected.0) {
+            return Err(AnswerRefusal::StateWrong);
+        }
+        self.outcome.map_err(AnswerRefusal::Refused)
     }
 
     /// Checks the answer against the attempt and returns its code.

@@ -19,7 +19,7 @@ use pintail_core::seam::BoxFuture;
 use pintail_core::secret::Secret;
 use tokio::sync::oneshot;
 
-pub(super) use answer::Answer;
+pub(crate) use answer::Answer;
 pub use answer::{AnswerRefusal, Expected, Whose};
 pub use loopback::{Loopback, LoopbackHost, LoopbackOptions};
 pub use paste::Pasted;
