@@ -4,10 +4,13 @@
 //! [`seam`]; everything else is a value in and a value out, tested by tables and properties.
 
 pub mod address;
+pub mod aws_config;
 pub mod bookmark;
 pub mod checksum;
 pub mod connection;
+pub mod command_line;
 pub mod credential;
+pub mod foreign_text;
 pub mod name;
 pub mod retry;
 pub mod seam;
