@@ -11,6 +11,7 @@ pub mod connection;
 pub mod command_line;
 pub mod credential;
 pub mod foreign_text;
+pub mod import;
 pub mod java_properties;
 pub mod name;
 pub mod retry;
