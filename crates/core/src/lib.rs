@@ -17,4 +17,5 @@ pub mod name;
 pub mod retry;
 pub mod seam;
 pub mod secret;
+pub mod setting;
 pub mod sign;

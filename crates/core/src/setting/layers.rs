@@ -1,0 +1,86 @@
+//! Which place decides: bookmark, profile, preferences, or what is built in.
+
+use super::{Setting, SettingError, Value};
+
+/// Gives the value of a name in one place.
+pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// The places a property may stand in, the strongest first.
+///
+/// An empty value counts: Cyberduck's files use it to unset what a weaker place sets. A place that has no such notion
+/// gives `None` for it.
+#[derive(Clone, Copy)]
+pub struct Layers<'a> {
+    /// `Custom` of the bookmark.
+    pub bookmark: Lookup<'a>,
+    /// `Properties` of the connection profile.
+    pub profile: Lookup<'a>,
+    /// `default.properties`.
+    pub preferences: Lookup<'a>,
+}
+
+impl std::fmt::Debug for Layers<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Layers").finish_non_exhaustive()
+    }
+}
+
+/// Where a value comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    /// The bookmark.
+    Bookmark,
+    /// The connection profile.
+    Profile,
+    /// The preferences.
+    Preferences,
+    /// No file; the value is the default.
+    BuiltIn,
+}
+
+/// The value that decides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The value as it is written there.
+    pub value: String,
+    /// Where it stands.
+    pub source: Source,
+    /// The name it stands under: the property's own, or an alias.
+    pub name: &'static str,
+}
+
+impl Layers<'_> {
+    /// Returns the value that decides, or `None` where the property stands nowhere and has no default.
+    ///
+    /// A stronger place decides under any of the names; within one place the property's own name comes before its aliases,
+    /// and these count in their order.
+    pub fn find(&self, setting: &Setting) -> Option<Found> {
+        let places = [
+            (Source::Bookmark, self.bookmark),
+            (Source::Profile, self.profile),
+            (Source::Preferences, self.preferences),
+        ];
+        for (source, place) in places {
+            for name in setting.names() {
+                if let Some(value) = place(name) {
+                    return Some(Found { value, source, name });
+                }
+            }
+        }
+        let value = setting.default?.to_owned();
+        Some(Found { value, source: Source::BuiltIn, name: setting.name })
+    }
+
+    /// Returns the value that decides, parsed. An empty one is none.
+    ///
+    /// # Errors
+    /// When the value that decides is not one that the property takes. A weaker place does not help out.
+    pub fn value(&self, setting: &Setting) -> Result<Option<(Value, Source)>, SettingError> {
+        match self.find(setting) {
+            Some(found) if !found.value.trim().is_empty() => {
+                Ok(Some((setting.check(&found.value)?, found.source)))
+            }
+            _ => Ok(None),
+        }
+    }
+}
