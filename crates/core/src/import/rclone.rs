@@ -34,6 +34,9 @@ const WITHOUT_LOSS: [&str; 16] = [
     "upload_cutoff",
 ];
 
+/// Providers whose buckets rclone looks for in the path.
+const PATH_STYLE: [&str; 5] = ["Ceph", "Minio", "Other", "Rclone", "SeaweedFS"];
+
 type Remote = BTreeMap<String, Secret>;
 
 /// Reads a configuration file of rclone.
@@ -130,10 +133,10 @@ fn place(name: &str, remote: &Remote) -> Foreign {
     if place.region.is_none() {
         place.region = place.parsed("location_constraint", value("location_constraint"));
     }
-    // rclone's default is path style except where a provider is known to want the other.
+    // rclone's default is path style, and most providers have a quirk that turns it off; these have none.
     place.path_style = match flag(value("force_path_style")) {
         Some(style) => Some(style),
-        None => (provider == "Other" && place.endpoint.is_some()).then_some(true),
+        None => (PATH_STYLE.contains(&provider) && place.endpoint.is_some()).then_some(true),
     };
     place.role = place.parsed("role_arn", value("role_arn"));
     place.external_id = value("role_external_id").map(str::to_owned);

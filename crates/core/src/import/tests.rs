@@ -24,7 +24,6 @@ provider = Minio
 env_auth = true
 profile = local
 endpoint = http://127.0.0.1:9000
-force_path_style = true
 
 [ceph]\r
 type = s3\r
@@ -36,6 +35,7 @@ region = other-v2-signature\r
 type = s3
 provider = AWS
 endpoint = s3.amazonaws.com
+force_path_style = false
 
 [role]
 type = s3
@@ -83,7 +83,7 @@ fn rclones_remotes_are_read() {
     assert_eq!(ceph.endpoint.as_ref().unwrap().as_str(), "https://s3.example.org/");
     assert!(ceph.notes[0].contains("version 2"), "{ceph:?}");
 
-    assert_eq!((&open.way, open.endpoint.as_ref()), (&Way::Anonymous, None));
+    assert_eq!((&open.way, open.endpoint.as_ref(), open.path_style), (&Way::Anonymous, None, Some(false)));
 
     assert_eq!(role.way, Way::Environment);
     assert_eq!(role.role.as_ref().unwrap().role_name(), "R");
