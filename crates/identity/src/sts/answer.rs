@@ -82,7 +82,7 @@ pub struct CallerIdentity {
     pub user_id: Option<String>,
 }
 
-/// Reads a successful answer to `AssumeRole` or `AssumeRoleWithWebIdentity`.
+/// Reads a successful answer to `AssumeRole`, `AssumeRoleWithWebIdentity` or `GetSessionToken`.
 ///
 /// # Errors
 /// When it holds no whole credential.
@@ -125,7 +125,7 @@ pub fn caller_identity(body: &[u8]) -> Result<CallerIdentity, AnswerError> {
 }
 
 /// Reads a time: RFC 3339 with or without fraction and offset (UTC without), or seconds since 1970.
-fn read_time(text: &str) -> Option<Timestamp> {
+pub(crate) fn read_time(text: &str) -> Option<Timestamp> {
     let text = text.trim();
     if let Ok(time) = text.parse::<Timestamp>() {
         return Some(time);

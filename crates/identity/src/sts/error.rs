@@ -21,6 +21,8 @@ pub enum StsCall {
     AssumeRoleWithWebIdentity,
     /// `GetCallerIdentity`, signed.
     GetCallerIdentity,
+    /// `GetSessionToken`, signed with keys that do not end.
+    GetSessionToken,
 }
 
 impl StsCall {
@@ -30,6 +32,7 @@ impl StsCall {
             Self::AssumeRole => "AssumeRole",
             Self::AssumeRoleWithWebIdentity => "AssumeRoleWithWebIdentity",
             Self::GetCallerIdentity => "GetCallerIdentity",
+            Self::GetSessionToken => "GetSessionToken",
         }
     }
 }

@@ -18,7 +18,7 @@ use super::duration::{DurationPlan, LearnedDuration};
 use super::endpoint::StsEndpoint;
 use super::error::{StsCall, StsError, StsErrorKind};
 use super::facts::TokenFacts;
-use super::request::{self, RoleSession};
+use super::request::{self, AssumeDetails, RoleSession};
 
 /// The doors to the outside that the calls need.
 #[derive(Clone, Copy, Debug)]
@@ -190,8 +190,8 @@ pub async fn chain(
         policy: request.policy.as_deref(),
         policy_arns: &request.policy_arns,
     };
-    let external_id = request.external_id.as_deref();
-    let text = |now| request::assume_role(&request.endpoint, session, external_id, first, now);
+    let details = AssumeDetails { external_id: request.external_id.as_deref(), ..AssumeDetails::default() };
+    let text = |now| request::assume_role(&request.endpoint, session, details, first, now);
     let response = send(seams, StsCall::AssumeRole, request.schedule, None, text).await?;
     let answer = answer::assume_role(&response.body).map_err(ExchangeError::Unusable)?;
     exchanged(answer, seams.clock.now(), None)
@@ -213,7 +213,7 @@ pub async fn caller_identity(
 }
 
 /// Makes the result of an answer. One that is over already would be asked for again with every request.
-fn exchanged(
+pub(super) fn exchanged(
     answer: AssumeRoleAnswer,
     issued_at: Timestamp,
     learned: Option<LearnedDuration>,
@@ -236,7 +236,7 @@ fn exchanged(
 
 /// Sends until an answer of 200 or an error that time does not mend. `text` is made anew for each attempt: signatures
 /// age.
-async fn send(
+pub(super) async fn send(
     seams: ExchangeSeams<'_>,
     call: StsCall,
     schedule: Schedule,

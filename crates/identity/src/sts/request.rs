@@ -1,4 +1,4 @@
-//! The texts of the three calls: one unsigned form that carries the ID token, two signed ones.
+//! The texts of the calls: one unsigned form that carries the ID token, and the signed ones.
 
 use std::time::Duration;
 
@@ -60,17 +60,66 @@ pub fn assume_role_with_web_identity(
     post(endpoint, pairs(&fields).chain([("WebIdentityToken", token.expose())]))
 }
 
-/// Makes a signed `AssumeRole`: from one role's session into another role.
+/// What only a signed `AssumeRole` can say.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AssumeDetails<'a> {
+    /// What the role's owner asks to be told.
+    pub external_id: Option<&'a str>,
+    /// The name that stays with everything done in the session, and in sessions bought with it.
+    pub source_identity: Option<&'a str>,
+    /// The session's tags, as keys and values.
+    pub tags: &'a [(String, String)],
+    /// The second factor.
+    pub mfa: Option<&'a MfaProof>,
+}
+
+/// A code of an MFA device, good for one call.
+#[derive(Clone, Debug)]
+pub struct MfaProof {
+    /// The device: its ARN, or the number printed on a hardware device.
+    pub serial: String,
+    /// The code it shows.
+    pub code: Secret,
+}
+
+impl MfaProof {
+    fn fields(&self) -> [(&str, &str); 2] {
+        [("SerialNumber", &self.serial), ("TokenCode", self.code.expose())]
+    }
+}
+
+/// Makes a signed `AssumeRole`: from keys or another role's session into a role.
 pub fn assume_role(
     endpoint: &StsEndpoint,
     session: RoleSession<'_>,
-    external_id: Option<&str>,
+    details: AssumeDetails<'_>,
     credential: &Credential,
     now: Timestamp,
 ) -> HttpRequest {
-    let fields = session.fields("AssumeRole");
-    let external_id = external_id.map(|id| ("ExternalId", id));
-    signed(endpoint, post(endpoint, pairs(&fields).chain(external_id)), credential, now)
+    let mut fields = session.fields("AssumeRole");
+    for (number, (key, value)) in (1..).zip(details.tags) {
+        fields.push((format!("Tags.member.{number}.Key"), key.clone()));
+        fields.push((format!("Tags.member.{number}.Value"), value.clone()));
+    }
+    let own = details.external_id.map(|id| ("ExternalId", id));
+    let own = own.into_iter().chain(details.source_identity.map(|name| ("SourceIdentity", name)));
+    let own = own.chain(details.mfa.into_iter().flat_map(MfaProof::fields));
+    signed(endpoint, post(endpoint, pairs(&fields).chain(own)), credential, now)
+}
+
+/// Makes a signed `GetSessionToken`. `duration` is left to the server when `None`.
+pub fn get_session_token(
+    endpoint: &StsEndpoint,
+    duration: Option<Duration>,
+    mfa: Option<&MfaProof>,
+    credential: &Credential,
+    now: Timestamp,
+) -> HttpRequest {
+    let seconds = duration.map(|duration| duration.as_secs().to_string());
+    let fields = [("Action", "GetSessionToken"), ("Version", VERSION)];
+    let fields = fields.into_iter().chain(seconds.as_deref().map(|seconds| ("DurationSeconds", seconds)));
+    let request = post(endpoint, fields.chain(mfa.into_iter().flat_map(MfaProof::fields)));
+    signed(endpoint, request, credential, now)
 }
 
 /// Makes a signed `GetCallerIdentity`.
@@ -172,7 +221,13 @@ mod tests {
             expires_at: None,
         };
         let now = "2026-11-23T12:00:00Z".parse().unwrap();
-        let request = assume_role(&endpoint(), session, Some("ext 1"), &credential, now);
+        let request = assume_role(
+            &endpoint(),
+            session,
+            AssumeDetails { external_id: Some("ext 1"), ..AssumeDetails::default() },
+            &credential,
+            now,
+        );
         assert!(body(&request).contains(&("ExternalId".to_owned(), "ext 1".to_owned())));
         let authorization = request.headers["authorization"].to_str().unwrap();
         assert!(authorization.contains("Credential=ASIAFIRST/20261123/eu-central-1/sts/aws4_request"));
