@@ -30,6 +30,18 @@ impl Credential {
         self.expires_at.map(|end| Duration::try_from(end.duration_since(now)).unwrap_or(Duration::ZERO))
     }
 
+    /// Tells whether the credential works for at least `min_life` from now.
+    ///
+    /// One whose whole life is hardly longer than that never would for long: it lasts while a third of its life is left.
+    pub fn lasts(&self, issued_at: Timestamp, min_life: Duration, now: Timestamp) -> bool {
+        /// A life within a minute of what is asked would be renewed within a minute.
+        const HARDLY: Duration = Duration::from_secs(60);
+        let (Some(end), Some(left)) = (self.expires_at, self.remaining(now)) else { return true };
+        let life = Duration::try_from(end.duration_since(issued_at)).unwrap_or(Duration::ZERO);
+        let needed = if life <= min_life.saturating_add(HARDLY) { min_life.min(life / 3) } else { min_life };
+        left >= needed
+    }
+
     /// Returns the access key ID with all but the last four characters hidden.
     pub fn masked_key_id(&self) -> String {
         let tail = self.access_key_id.char_indices().rev().nth(3).map_or(0, |(at, _)| at);
@@ -201,6 +213,25 @@ mod tests {
         assert_eq!(check("2026-11-23T12:00:06Z"), Freshness::Fresh);
         assert_eq!(check("2026-11-23T12:00:07Z"), Freshness::RenewSoon);
         assert_eq!(check("2026-11-23T12:00:09Z"), Freshness::Expired);
+    }
+
+    #[test]
+    fn a_credential_lasts_as_asked_or_for_a_third_of_a_short_life() {
+        let quarter = Duration::from_secs(900);
+        let issued = at("2026-11-23T12:00:00Z");
+        for (end, now, asked, lasts) in [
+            ("2026-11-23T13:00:00Z", "2026-11-23T12:45:00Z", quarter, true),
+            ("2026-11-23T13:00:00Z", "2026-11-23T12:45:01Z", quarter, false),
+            ("2026-11-23T13:00:00Z", "2026-11-23T12:59:59Z", Duration::ZERO, true),
+            ("2026-11-23T12:15:00Z", "2026-11-23T12:10:00Z", quarter, true),
+            ("2026-11-23T12:15:00Z", "2026-11-23T12:10:01Z", quarter, false),
+            ("2026-11-23T12:15:30Z", "2026-11-23T12:01:00Z", quarter, true),
+            ("2026-11-23T12:15:00Z", "2026-11-23T12:20:00Z", quarter, false),
+        ] {
+            assert_eq!(until(end).lasts(issued, asked, at(now)), lasts, "{end} at {now}");
+        }
+        let keys = Credential { expires_at: None, ..until("2026-11-23T13:00:00Z") };
+        assert!(keys.lasts(issued, Duration::MAX, at("2030-01-01T00:00:00Z")));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
-use crate::bookmark::property;
+use crate::connection::property;
 
 #[test]
 fn the_table_holds_together() {

@@ -36,7 +36,7 @@ mod redirect;
 mod testing;
 mod token;
 mod token_check;
-mod untrusted;
+pub(crate) mod untrusted;
 
 pub use authority::{
     Authority, AuthorityError, ENTRA_CHINA, ENTRA_GLOBAL, ENTRA_US_GOVERNMENT, IssuerMismatch, IssuerRule,

@@ -7,6 +7,7 @@
 
 pub mod config;
 pub mod error;
+pub(crate) mod flight;
 pub mod lock;
 mod owner;
 pub mod record;

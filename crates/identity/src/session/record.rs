@@ -55,6 +55,13 @@ pub struct SignInRecord {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignInMark(String);
 
+impl SignInMark {
+    /// Marks a credential that no sign-in bought.
+    pub(crate) fn none() -> Self {
+        Self(String::new())
+    }
+}
+
 impl SignInRecord {
     /// Returns what credentials bought with this sign-in are known by: the same after every renewal, another one after
     /// every new sign-in.

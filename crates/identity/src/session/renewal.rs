@@ -52,11 +52,11 @@ pub(super) struct HeldToken {
 }
 
 impl Inner {
-    /// Gives a credential that is fresh: the keychain's if another process renewed it, else a new one.
-    pub(super) async fn renew(&self) -> Result<Arc<Current>, SessionError> {
+    /// Gives a credential that is fresh and lasts for `min_life`: the keychain's if another process renewed it, else a new one.
+    pub(super) async fn renew(&self, min_life: Duration) -> Result<Arc<Current>, SessionError> {
         loop {
             let epoch = self.epoch();
-            let renewed = self.renew_in(epoch).await?;
+            let renewed = self.renew_in(epoch, min_life).await?;
             if self.epoch() == epoch {
                 return Ok(renewed);
             }
@@ -64,16 +64,16 @@ impl Inner {
         }
     }
 
-    async fn renew_in(&self, epoch: u64) -> Result<Arc<Current>, SessionError> {
+    async fn renew_in(&self, epoch: u64, min_life: Duration) -> Result<Arc<Current>, SessionError> {
         // The common start of a process: a fresh credential is waiting, and no lock is needed to take it.
         let Some(sign_in) = self.sign_in_record().await? else { return Err(self.nobody()) };
         let stored = self.stored_credential(&sign_in.mark()).await?;
-        if let Some(record) = self.serving(stored.as_ref()) {
+        if let Some(record) = self.serving(stored.as_ref(), min_life) {
             return Ok(self.adopt(record, epoch));
         }
         let renewed = match self.lock().acquire(&*self.context.random).await {
             Ok(lease) => {
-                let renewed = self.renew_locked(&lease, epoch).await;
+                let renewed = self.renew_locked(&lease, epoch, min_life).await;
                 lease.release().await;
                 renewed
             }
@@ -83,7 +83,8 @@ impl Inner {
             // Better a credential near its end than none: the issuer may be back before it is over.
             (Err(error), Some(record))
                 if !matches!(error, SessionError::NotSignedIn)
-                    && self.judge(&record) == Some(Freshness::RenewSoon) =>
+                    // A fresh one comes here too, where it was asked to last longer.
+                    && self.judge(&record).is_some_and(|judged| judged != Freshness::Expired) =>
             {
                 tracing::warn!(%error, "the credential could not be renewed and is used until its end");
                 self.remember_failure(Arc::new(error));
@@ -129,8 +130,16 @@ impl Inner {
         Ok(record.filter(|record| record.sign_in == *sign_in))
     }
 
-    fn serving<'r>(&self, stored: Option<&'r CredentialRecord>) -> Option<&'r CredentialRecord> {
-        stored.filter(|record| self.judge(record) == Some(Freshness::Fresh))
+    fn serving<'r>(
+        &self,
+        stored: Option<&'r CredentialRecord>,
+        min_life: Duration,
+    ) -> Option<&'r CredentialRecord> {
+        let now = self.context.clock.now();
+        stored.filter(|record| {
+            self.judge(record) == Some(Freshness::Fresh)
+                && record.credential.lasts(record.issued_at, min_life, now)
+        })
     }
 
     /// Judges a stored credential; `None` for one that the service refused.
@@ -151,10 +160,15 @@ impl Inner {
         current
     }
 
-    async fn renew_locked(&self, lease: &Lease, epoch: u64) -> Result<Arc<Current>, SessionError> {
+    async fn renew_locked(
+        &self,
+        lease: &Lease,
+        epoch: u64,
+        min_life: Duration,
+    ) -> Result<Arc<Current>, SessionError> {
         let Some(sign_in) = self.sign_in_record().await? else { return Err(self.nobody()) };
         let old = self.stored_credential(&sign_in.mark()).await?;
-        if let Some(record) = self.serving(old.as_ref()) {
+        if let Some(record) = self.serving(old.as_ref(), min_life) {
             return Ok(self.adopt(record, epoch));
         }
         let turn = Turn { lease, until: Instant::now() + NETWORK_MAX };

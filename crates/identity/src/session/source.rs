@@ -8,22 +8,16 @@ use jiff::Timestamp;
 use pintail_core::credential::{Credential, CredentialError, CredentialSource, Freshness, RenewalRule};
 use pintail_core::retry::Retry;
 use pintail_core::seam::BoxFuture;
-use tokio::sync::watch;
-use tokio::time::Instant;
 
 use super::config::{RoleConfig, SessionContext, SessionOptions, SignInIdentity};
 use super::error::{SessionError, credential_error};
+use super::flight::{Flight, Flights, PAUSE_WHEN_OVER, PAUSE_WHILE_VALID};
 use super::record::{RecordStore, SignInMark};
 use super::renewal::HeldToken;
 use super::status::{RenewalMeans, SessionStatus, SignedOut};
 use super::token_source::FreshTokens;
 use crate::sts::AssumedRole;
 use crate::sts::facts::masked;
-
-/// How long a failed renewal is not repeated while the old credential still works.
-const PAUSE_WHILE_VALID: Duration = Duration::from_secs(15);
-/// How long everyone who asks is told of the same failure when there is nothing to hand out.
-const PAUSE_WHEN_OVER: Duration = Duration::from_secs(1);
 
 /// A person's session of a role: a source of credentials that renews itself.
 ///
@@ -41,6 +35,7 @@ pub(super) struct Inner {
     pub(super) rule: RenewalRule,
     current: RwLock<Option<Arc<Current>>>,
     memory: Mutex<Memory>,
+    flights: Flights<Current, SessionError>,
 }
 
 /// The credential of the moment.
@@ -53,16 +48,12 @@ pub(super) struct Current {
     pub(super) sign_in: SignInMark,
 }
 
-type FlightResult = Result<Arc<Current>, Arc<SessionError>>;
-
 #[derive(Default)]
 struct Memory {
     /// Which sign-in the memory is of: one more with each sign-in and sign-out in this process.
     epoch: u64,
     held: Option<HeldToken>,
     refused_key: Option<String>,
-    flight: Option<watch::Receiver<Option<FlightResult>>>,
-    failure: Option<(Instant, Arc<SessionError>)>,
 }
 
 impl Session {
@@ -88,6 +79,7 @@ impl Session {
             context,
             current: RwLock::default(),
             memory: Mutex::default(),
+            flights: Flights::default(),
         })))
     }
 
@@ -99,9 +91,8 @@ impl Session {
     pub async fn sign_in(&self, tokens: FreshTokens) -> Result<(), SessionError> {
         let now = self.0.context.clock.now();
         self.0.sign_in(tokens, now).await?;
-        let mut memory = self.0.memory();
-        memory.failure = None;
-        memory.refused_key = None;
+        self.0.flights.forget_failure();
+        self.0.memory().refused_key = None;
         Ok(())
     }
 
@@ -166,16 +157,15 @@ impl Session {
         match current.as_ref().map(judge) {
             Some(Freshness::Fresh) => {}
             Some(Freshness::RenewSoon) => {
-                if inner.recent_failure(PAUSE_WHILE_VALID).is_none() {
-                    let _ = self.flight();
+                if inner.flights.recent_failure(PAUSE_WHILE_VALID).is_none() {
+                    let _ = self.flight(Duration::ZERO);
                 }
             }
             Some(Freshness::Expired) | None => {
-                if let Some(failure) = inner.recent_failure(PAUSE_WHEN_OVER) {
+                if let Some(failure) = inner.flights.recent_failure(PAUSE_WHEN_OVER) {
                     return Err(failure);
                 }
-                let mut flight = self.flight();
-                let landed = flight.wait_for(Option::is_some).await.ok().and_then(|result| result.clone());
+                let landed = self.flight(Duration::ZERO).landed().await;
                 let landed = landed.unwrap_or_else(|| Err(Arc::new(SessionError::Interrupted)));
                 return landed.map(|current| Arc::clone(&current.credential));
             }
@@ -184,21 +174,55 @@ impl Session {
         Ok(Arc::clone(&current.credential))
     }
 
-    /// Joins the renewal under way, or starts one.
-    fn flight(&self) -> watch::Receiver<Option<FlightResult>> {
-        let mut memory = self.0.memory();
-        if let Some(flight) = &memory.flight
-            && flight.borrow().is_none()
-            && flight.has_changed().is_ok()
-        {
-            return flight.clone();
+    /// Gives a credential that works for at least `min_life`, to be lent to somebody who cannot come back for a renewal.
+    ///
+    /// One that has less is renewed first, once for all tasks and processes; one whose whole life is hardly longer than
+    /// `min_life` is renewed when less than a third is left. Where renewal is not possible, what still works is given.
+    ///
+    /// # Errors
+    /// When there is none and none can be had, or nobody is signed in any more.
+    pub async fn current_credential_for(
+        &self,
+        min_life: Duration,
+    ) -> Result<Arc<Credential>, Arc<SessionError>> {
+        let inner = &self.0;
+        loop {
+            let now = inner.context.clock.now();
+            let judge = |current: &Current| {
+                inner.rule.judge(&current.credential, Some(current.issued_at), now) != Freshness::Expired
+            };
+            let current = inner.current().filter(|current| judge(current));
+            if let Some(current) = &current
+                && current.credential.lasts(current.issued_at, min_life, now)
+            {
+                return Ok(Arc::clone(&current.credential));
+            }
+            let pause = if current.is_some() { PAUSE_WHILE_VALID } else { PAUSE_WHEN_OVER };
+            if let Some(failure) = inner.flights.recent_failure(pause) {
+                return current.map_or(Err(failure), |current| Ok(Arc::clone(&current.credential)));
+            }
+            let flight = self.flight(min_life);
+            let content_with = flight.min_life;
+            return match flight.landed().await {
+                // It was asked for less, by somebody else: what it brought is judged anew.
+                Some(Ok(_)) if content_with < min_life => continue,
+                Some(Ok(landed)) => Ok(Arc::clone(&landed.credential)),
+                Some(Err(error)) => match current {
+                    Some(current) if !matches!(*error, SessionError::NotSignedIn) => {
+                        Ok(Arc::clone(&current.credential))
+                    }
+                    _ => Err(error),
+                },
+                None => Err(Arc::new(SessionError::Interrupted)),
+            };
         }
-        let (land, flight) = watch::channel(None);
-        memory.flight = Some(flight.clone());
+    }
+
+    /// Joins the renewal under way, or starts one.
+    fn flight(&self, min_life: Duration) -> Flight<Current, SessionError> {
         let inner = Arc::clone(&self.0);
-        // A task of its own: whoever started it may lose interest while others wait.
-        tokio::spawn(async move {
-            let result = inner.renew().await.map_err(Arc::new);
+        self.0.flights.join(min_life, || async move {
+            let result = inner.renew(min_life).await.map_err(Arc::new);
             if let Err(error) = &result {
                 let retry = error.retry();
                 tracing::warn!(%error, ?retry, "the credential could not be renewed");
@@ -207,9 +231,8 @@ impl Session {
                     inner.remember_failure(Arc::clone(error));
                 }
             }
-            let _ = land.send(Some(result));
-        });
-        flight
+            result
+        })
     }
 }
 
@@ -255,13 +278,7 @@ impl Inner {
     }
 
     pub(super) fn remember_failure(&self, failure: Arc<SessionError>) {
-        self.memory().failure = Some((Instant::now(), failure));
-    }
-
-    fn recent_failure(&self, within: Duration) -> Option<Arc<SessionError>> {
-        let memory = self.memory();
-        let (when, failure) = memory.failure.as_ref()?;
-        (when.elapsed() < within).then(|| Arc::clone(failure))
+        self.flights.remember_failure(failure);
     }
 }
 

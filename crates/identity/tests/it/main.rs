@@ -4,5 +4,6 @@
 #![expect(clippy::print_stdout, reason = "a child process reports to its parent")]
 
 mod fakes;
+mod kept;
 mod processes;
 mod session;

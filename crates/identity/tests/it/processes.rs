@@ -28,20 +28,20 @@ use tokio::sync::Notify;
 use super::fakes::{START, credential_xml, facts, identity, role};
 
 /// In the folder of a child: the parent's port.
-const PORT_FILE: &str = "parent-port";
+pub(super) const PORT_FILE: &str = "parent-port";
 
 /// Issuer and STS in one, which count.
 #[derive(Debug, Default)]
-struct Counts {
+pub(super) struct Counts {
     refreshes: AtomicU32,
-    exchanges: AtomicU32,
+    pub(super) exchanges: AtomicU32,
     /// When not zero, the answer to an exchange is held back, and the test is told.
     holding: AtomicU32,
     held: Notify,
     refresh_tokens_seen: std::sync::Mutex<Vec<String>>,
 }
 
-async fn serve(listener: TcpListener, counts: Arc<Counts>) {
+pub(super) async fn serve(listener: TcpListener, counts: Arc<Counts>) {
     loop {
         let (stream, _) = listener.accept().await.unwrap();
         let counts = Arc::clone(&counts);
@@ -91,7 +91,7 @@ async fn read_request(stream: &mut TcpStream) -> std::io::Result<(String, Vec<u8
 
 /// The plainest client there is.
 #[derive(Debug)]
-struct Loopback;
+pub(super) struct Loopback;
 
 impl HttpClient for Loopback {
     fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, HttpError>> {
@@ -154,7 +154,7 @@ impl TokenSource for ParentTokens {
 
 /// The system's randomness: processes must not share a seed.
 #[derive(Debug)]
-struct SystemRandom;
+pub(super) struct SystemRandom;
 
 impl Random for SystemRandom {
     fn fill(&self, bytes: &mut [u8]) {
@@ -162,7 +162,7 @@ impl Random for SystemRandom {
     }
 }
 
-fn session(folder: &Path, port: u16, now: Timestamp) -> Session {
+pub(super) fn session(folder: &Path, port: u16, now: Timestamp) -> Session {
     let url = format!("http://127.0.0.1:{port}/sts").parse().unwrap();
     let endpoint = StsEndpoint::new(&EndpointChoice::Custom(url), &"eu-central-1".parse().unwrap()).unwrap();
     let context = SessionContext {
@@ -178,13 +178,13 @@ fn session(folder: &Path, port: u16, now: Timestamp) -> Session {
 }
 
 /// A folder with a sign-in whose ID token is over, and a server.
-struct Home {
-    folder: tempfile::TempDir,
-    counts: Arc<Counts>,
+pub(super) struct Home {
+    pub(super) folder: tempfile::TempDir,
+    pub(super) counts: Arc<Counts>,
 }
 
 impl Home {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let counts = Arc::new(Counts::default());
@@ -207,8 +207,13 @@ impl Home {
 
     /// Starts a child that gets a credential and says which.
     fn child(&self) -> Child {
+        self.child_of("processes::twenty_processes_make_one_refresh_and_one_exchange")
+    }
+
+    /// Runs a test again as a child in the folder.
+    pub(super) fn child_of(&self, test: &str) -> Child {
         Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "processes::twenty_processes_make_one_refresh_and_one_exchange", "--nocapture"])
+            .args(["--exact", test, "--nocapture"])
             .current_dir(self.folder.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -217,12 +222,12 @@ impl Home {
             .unwrap()
     }
 
-    fn asked(&self) -> (u32, u32) {
+    pub(super) fn asked(&self) -> (u32, u32) {
         (self.counts.refreshes.load(Ordering::SeqCst), self.counts.exchanges.load(Ordering::SeqCst))
     }
 }
 
-async fn said(child: Child) -> String {
+pub(super) async fn said(child: Child) -> String {
     let output = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap();
     let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     let found = stdout.lines().find_map(|line| line.split("child got ").nth(1)).map(ToOwned::to_owned);

@@ -52,6 +52,53 @@ async fn a_fresh_credential_is_handed_out_without_asking_anyone() {
     assert_eq!(machine.asked(), (1, 0));
 }
 
+async fn key_for(session: &Session, minutes: u64) -> String {
+    let min_life = Duration::from_secs(minutes * 60);
+    session.current_credential_for(min_life).await.unwrap().access_key_id.clone()
+}
+
+// behaviour: lent-life
+#[tokio::test(start_paused = true)]
+async fn who_is_lent_a_credential_gets_one_that_lasts() {
+    let machine = Machine::new(memory);
+    let session = machine.signed_in().await;
+    assert_eq!(key_for(&session, 15).await, "ASIA0001");
+    machine.minutes_pass(40);
+    assert_eq!(key_for(&session, 15).await, "ASIA0001", "twenty minutes are enough");
+    *machine.sts.delay.lock().unwrap() = Duration::from_secs(2);
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in 0..50 {
+        // Some want a credential that works, some one that lasts, from two processes.
+        let session = if number % 2 == 0 { session.clone() } else { machine.session(role()) };
+        tasks.spawn(async move { key_for(&session, 30).await });
+    }
+    for key in tasks.join_all().await {
+        assert_eq!(key, "ASIA0002");
+    }
+    assert_eq!(machine.asked().0, 2);
+    // What cannot be renewed is lent as long as it works, and not once nobody is signed in.
+    *machine.issuer.issuer.lock().unwrap() = Issuer::Unreachable;
+    machine.minutes_pass(50);
+    assert_eq!(key_for(&session, 15).await, "ASIA0002");
+    assert_eq!(key_for(&machine.session(role()), 15).await, "ASIA0002");
+    machine.session(role()).logout().await.unwrap();
+    tokio::time::advance(Duration::from_secs(15)).await;
+    let error = session.current_credential_for(Duration::from_secs(900)).await.unwrap_err();
+    assert!(matches!(*error, SessionError::NotSignedIn), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_short_life_is_used_for_two_thirds_of_it() {
+    let machine = Machine::new(memory);
+    machine.session(role()).sign_in(tokens(&*machine.clock, 1)).await.unwrap();
+    let short = RoleConfig { duration: Some(Duration::from_secs(900)), ..role() };
+    assert_eq!(key_for(&machine.session(short.clone()), 15).await, "ASIA0001");
+    machine.minutes_pass(9);
+    assert_eq!(key_for(&machine.session(short.clone()), 15).await, "ASIA0001");
+    machine.minutes_pass(2);
+    assert_eq!(key_for(&machine.session(short), 15).await, "ASIA0002");
+}
+
 #[tokio::test(start_paused = true)]
 async fn many_tasks_share_one_exchange() {
     let machine = Machine::new(memory);
