@@ -1,41 +1,13 @@
-//! `pintail bookmark add|ls|show|rm`
+//! What can be said of a bookmark on the command line: how to sign in, which role, where S3 is.
 
-use pintail_core::connection::property;
-use pintail_core::name::BookmarkName;
-
-use crate::cli::{Outcome, render::Output, show};
-use crate::explain::Exit;
-use crate::ops::{App, Error, sign_in};
 use pintail_connect::Settings;
+use pintail_core::connection::property;
 
-/// Manage bookmarks: which tenant, which role, which S3
-#[derive(Debug, clap::Subcommand)]
-pub(crate) enum Command {
-    /// Add a bookmark
-    ///
-    /// With Microsoft Entra ID: --tenant, --client-id and --role-arn. With any other OpenID Connect issuer: --issuer instead of --tenant.
-    Add(Box<Add>),
-    /// List the bookmarks
-    Ls,
-    /// Show one bookmark
-    Show {
-        /// Its name.
-        name: String,
-    },
-    /// Remove a bookmark, and its sign-in unless another bookmark uses the same
-    Rm {
-        /// Its name.
-        name: String,
-    },
-}
-
-/// The settings of a new bookmark.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Add {
-    /// The name to type: letters, digits, `.`, `_`, `-`.
-    name: String,
+/// The options that `bookmark add` and its like share.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct Options {
     /// The Entra tenant: Directory (tenant) ID or verified domain.
-    #[arg(long, required_unless_present = "issuer", help_heading = "Sign-in")]
+    #[arg(long, help_heading = "Sign-in")]
     tenant: Option<String>,
     /// The address of another OpenID Connect issuer (Keycloak, Okta, Auth0, …).
     #[arg(long, value_name = "URL", conflicts_with = "tenant", help_heading = "Sign-in")]
@@ -45,7 +17,7 @@ pub(crate) struct Add {
     authority: Option<String>,
     /// The Application (client) ID.
     #[arg(long, value_name = "ID", help_heading = "Sign-in")]
-    client_id: String,
+    client_id: Option<String>,
     /// The redirect address as registered: `http://localhost/`, `x-cyberduck-action://oauth`, …
     #[arg(long, value_name = "URL", help_heading = "Sign-in")]
     redirect: Option<String>,
@@ -115,55 +87,16 @@ pub(crate) struct Add {
     /// The bucket and folder to start in.
     #[arg(long, value_name = "/BUCKET/PATH", help_heading = "Where")]
     path: Option<String>,
-    /// Replace a bookmark of the same name.
-    #[arg(long)]
-    force: bool,
 }
 
-impl Command {
-    pub(crate) async fn run(self, app: &App, output: &Output) -> Outcome {
-        match self {
-            Self::Add(add) => return add.run(app, output).await,
-            Self::Ls => {
-                let names = app.bookmarks().names()?;
-                let listed: Vec<_> = names
-                    .into_iter()
-                    .map(|name| (app.connection(&name).map_err(Error::from), name))
-                    .collect();
-                show::bookmarks(output, &listed)?;
-            }
-            Self::Show { name } => {
-                let name: BookmarkName = name.parse()?;
-                show::bookmark(output, &name, &app.connection(&name)?)?;
-            }
-            Self::Rm { name } => {
-                let name: BookmarkName = name.parse()?;
-                sign_in::forget(app, &name).await?;
-                app.bookmarks().remove(&name)?;
-                show::bookmark_removed(output, &name)?;
-            }
-        }
-        Ok(Exit::Done)
-    }
-}
-
-impl Add {
-    async fn run(self, app: &App, output: &Output) -> Outcome {
-        let name: BookmarkName = self.name.parse()?;
-        let secret = if self.client_secret {
-            Some(show::ask_secret(output, "The application's secret:").await?)
-        } else {
-            None
-        };
-        let connection = app.add_bookmark(&name, &self.settings(), self.force)?;
-        if let (Some(secret), Some(web)) = (secret, connection.web_identity()) {
-            app.keep_client_secret(web, secret).await?;
-        }
-        show::bookmark_added(output, &name, &connection)?;
-        Ok(Exit::Done)
+impl Options {
+    /// The application's secret is to be asked for.
+    pub(super) fn wants_client_secret(&self) -> bool {
+        self.client_secret
     }
 
-    fn settings(&self) -> Settings {
+    /// Puts the options into the form that bookmarks take.
+    pub(super) fn settings(&self) -> Settings {
         let list = |values: &[String]| (!values.is_empty()).then(|| values.join(" "));
         let flag = |set: bool| set.then(|| "true".to_owned());
         let authentication = if self.client_secret {
@@ -175,7 +108,7 @@ impl Add {
             (property::TENANT, self.tenant.clone()),
             (property::ISSUER, self.issuer.clone()),
             (property::AUTHORITY, self.authority.clone()),
-            (property::CLIENT_ID, Some(self.client_id.clone())),
+            (property::CLIENT_ID, self.client_id.clone()),
             (property::AUTHENTICATION, authentication),
             (property::CERTIFICATE, self.certificate.clone()),
             (property::CERTIFICATE_KEY, self.certificate_key.clone()),
