@@ -5,20 +5,15 @@
 //! lists the keys. What the keys mean together is a
 //! [`Connection`](crate::connection::Connection).
 
-use std::io::Cursor;
-
-use plist::{Dictionary, Value};
 
 use crate::name::{BookmarkName, NameError};
+use crate::property_list::{self, Dictionary, PropertyListError, Value};
 
 /// The largest bookmark file that is read, in bytes. Real ones have one or two kilobytes.
 pub const FILE_SIZE_MAX: usize = 1 << 20;
 
-/// How deeply dictionaries and arrays may nest.
-const DEPTH_MAX: usize = 32;
-
 /// A bookmark as it stands in its file.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bookmark {
     document: Dictionary,
 }
@@ -32,9 +27,12 @@ pub enum BookmarkError {
         /// Its size.
         size_bytes: usize,
     },
-    /// Not a property list, or one that is damaged.
+    /// Not a property list, one that is damaged, or one that hides what only an attacker hides.
     #[error("not a readable property list")]
-    NotAPropertyList(#[source] plist::Error),
+    NotAPropertyList(#[source] PropertyListError),
+    /// The bookmark has something that cannot be written.
+    #[error("the bookmark cannot be written as a property list")]
+    NotWritable(#[source] PropertyListError),
     /// A property list of another shape.
     #[error("the property list is not a dictionary of moderate depth")]
     Shape,
@@ -64,14 +62,11 @@ impl Bookmark {
     /// # Errors
     /// When it is no bookmark, or one of another protocol.
     pub fn read(file: &[u8]) -> Result<Self, BookmarkError> {
-        if file.len() > FILE_SIZE_MAX {
-            return Err(BookmarkError::TooLarge { size_bytes: file.len() });
-        }
-        let value = Value::from_reader(Cursor::new(file)).map_err(BookmarkError::NotAPropertyList)?;
-        if depth(&value) > DEPTH_MAX {
-            return Err(BookmarkError::Shape);
-        }
-        let Value::Dictionary(document) = value else { return Err(BookmarkError::Shape) };
+        let document = property_list::read(file, FILE_SIZE_MAX).map_err(|error| match error {
+            PropertyListError::TooLarge { size_bytes, .. } => BookmarkError::TooLarge { size_bytes },
+            PropertyListError::NotADictionary | PropertyListError::TooDeep => BookmarkError::Shape,
+            error => BookmarkError::NotAPropertyList(error),
+        })?;
         let bookmark = Self { document };
         match bookmark.text("Protocol").as_deref() {
             None | Some("") => Err(BookmarkError::NoProtocol),
@@ -83,14 +78,9 @@ impl Bookmark {
     /// Writes the bookmark as an XML property list.
     ///
     /// # Errors
-    /// When a text in it cannot stand in XML (a control character).
+    /// When a text in it cannot stand in XML (a control character), or the file would be too large to be read.
     pub fn write(&self) -> Result<Vec<u8>, BookmarkError> {
-        let mut file = Vec::new();
-        Value::Dictionary(self.document.clone())
-            .to_writer_xml(&mut file)
-            .map_err(BookmarkError::NotAPropertyList)?;
-        file.push(b'\n');
-        Ok(file)
+        property_list::write(&self.document, FILE_SIZE_MAX).map_err(BookmarkError::NotWritable)
     }
 
     /// Returns the name, as far as the nickname can be typed.
@@ -103,12 +93,12 @@ impl Bookmark {
 
     /// Returns a text of the dictionary. Numbers and booleans are given as texts; an empty text counts as absent.
     pub fn text(&self, key: &str) -> Option<String> {
-        scalar(self.document.get(key)?).filter(|text| !text.is_empty())
+        scalar(self.document.get(key)?)
     }
 
     /// Sets a text of the dictionary.
     pub fn set(&mut self, key: &str, text: &str) {
-        self.document.insert(key.to_owned(), Value::String(text.to_owned()));
+        self.document.insert(key, text.into());
     }
 
     /// Removes an entry of the dictionary.
@@ -119,47 +109,42 @@ impl Bookmark {
     /// Returns a text of the `Custom` dictionary, where properties of one bookmark live.
     pub fn custom(&self, key: &str) -> Option<String> {
         let custom = self.document.get("Custom")?.as_dictionary()?;
-        scalar(custom.get(key)?).filter(|text| !text.is_empty())
+        scalar(custom.get(key)?)
     }
 
     /// Sets a text of the `Custom` dictionary, or removes it.
     pub fn set_custom(&mut self, key: &str, text: Option<&str>) {
         if !matches!(self.document.get("Custom"), Some(Value::Dictionary(_))) {
-            self.document.insert("Custom".to_owned(), Value::Dictionary(Dictionary::new()));
+            self.document.insert("Custom", Value::Dictionary(Dictionary::new()));
         }
         let Some(Value::Dictionary(custom)) = self.document.get_mut("Custom") else { return };
         match text {
-            Some(text) => {
-                custom.insert(key.to_owned(), Value::String(text.to_owned()));
-            }
-            None => {
-                custom.remove(key);
-            }
+            Some(text) => custom.insert(key, text.into()),
+            None => custom.remove(key),
         }
     }
 }
 
+/// Returns the text of a scalar without blanks around it; nothing for an empty one.
 fn scalar(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.trim().to_owned()),
-        Value::Boolean(value) => Some(value.to_string()),
-        Value::Integer(value) => Some(value.to_string()),
-        Value::Real(value) => Some(value.to_string()),
-        _ => None,
-    }
-}
-
-fn depth(value: &Value) -> usize {
-    match value {
-        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
-        Value::Dictionary(items) => 1 + items.values().map(depth).max().unwrap_or(0),
-        _ => 1,
-    }
+    value.scalar().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn any_bookmark_is_read_as_it_was_written(mut document in property_list::any_dictionary()) {
+            document.insert("Protocol", "s3".into());
+            let bookmark = Bookmark { document };
+            let file = bookmark.write().unwrap();
+            prop_assert_eq!(Bookmark::read(&file).unwrap(), bookmark);
+        }
+    }
 
     const FOREIGN: &str = r#"<plist version="1.0"><dict>
         <key>Protocol</key><string>s3</string>
