@@ -1,0 +1,559 @@
+//! What a profile means: the parent protocol's defaults, the profile's words over them, variables replaced.
+//!
+//! Two rules say when the parent's default counts. For most keys a blank text is as good as none. For the client ID,
+//! the client secret and truth values only an absent key is none: an empty secret says "there is no secret".
+
+use url::Url;
+
+use super::substitute::substitute;
+use super::{Authorization, EntraAuthority, Profile, ProfileId, Protocol, Way, key};
+
+/// What a profile says about something that a person may have to be asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Nothing: a person is asked, if it is needed.
+    Ask,
+    /// That there is none.
+    Empty,
+    /// This.
+    Value(String),
+}
+
+impl Answer {
+    /// Returns the value, if there is one.
+    pub fn value(&self) -> Option<&str> {
+        match self {
+            Self::Ask | Self::Empty => None,
+            Self::Value(text) => Some(text),
+        }
+    }
+}
+
+/// How requests travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// In clear text.
+    Http,
+    /// Inside TLS.
+    Https,
+}
+
+impl Scheme {
+    /// Returns the scheme as an address has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+
+    /// Returns the port where none is said.
+    pub fn port(self) -> u16 {
+        match self {
+            Self::Http => 80,
+            Self::Https => 443,
+        }
+    }
+}
+
+/// What a person can set in a bookmark of this profile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Configurable {
+    /// The host.
+    pub hostname: bool,
+    /// The port.
+    pub port: bool,
+    /// Where to start.
+    pub path: bool,
+    /// A user name, which for S3 is the access key ID.
+    pub username: bool,
+    /// A password, which for S3 is the secret access key.
+    pub password: bool,
+    /// To use no credential.
+    pub anonymous: bool,
+    /// A session token.
+    pub token: bool,
+    /// A sign-in in the browser.
+    pub oauth: bool,
+    /// A client certificate.
+    pub certificate: bool,
+    /// A private key.
+    pub private_key: bool,
+    /// A role.
+    pub role: bool,
+    /// A device for a second factor.
+    pub multi_factor: bool,
+}
+
+/// Labels of what a person is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placeholders {
+    /// Of the host.
+    pub hostname: Option<String>,
+    /// Of the path.
+    pub path: Option<String>,
+    /// Of the user name.
+    pub username: Option<String>,
+    /// Of the password.
+    pub password: Option<String>,
+    /// Of the session token.
+    pub token: Option<String>,
+}
+
+/// What makes two profiles the same one in Cyberduck's eyes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Protocol and vendor.
+    pub id: ProfileId,
+    /// The scheme.
+    pub scheme: Option<Scheme>,
+    /// The context.
+    pub context: Option<String>,
+    /// The authorization.
+    pub authorization: String,
+    /// The default host.
+    pub hostname: Option<String>,
+}
+
+/// A profile with everything decided. Texts are never blank.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Effective {
+    /// The protocol.
+    pub protocol: Protocol,
+    /// The vendor.
+    pub vendor: String,
+    /// The name for people; the vendor where there is none.
+    pub description: String,
+    /// A shorter one; the description where there is none.
+    pub name: String,
+    /// A page that helps.
+    pub help: Option<String>,
+    /// Ships with the program, and cannot be disabled.
+    pub bundled: bool,
+    /// No longer offered.
+    pub deprecated: bool,
+    /// A new bookmark's name.
+    pub default_nickname: Option<String>,
+    /// A new bookmark's host.
+    pub default_hostname: Option<String>,
+    /// The host has to be asked for: the profile names none of its own and has a label for it.
+    pub asks_hostname: bool,
+    /// A new bookmark's port.
+    pub default_port: Option<u16>,
+    /// Where a new bookmark starts.
+    pub default_path: Option<String>,
+    /// How requests travel; `None` only for other protocols.
+    pub scheme: Option<Scheme>,
+    /// Schemes of addresses that the profile answers to.
+    pub schemes: Vec<String>,
+    /// The region to sign for.
+    pub region: Option<String>,
+    /// The regions to choose from; none: the service's own.
+    pub regions: Vec<String>,
+    /// A path before every request's, or the address of instance metadata.
+    pub context: Option<String>,
+    /// A signature version or an OAuth flow.
+    pub authorization: Authorization,
+    /// The application's ID at the issuer.
+    pub oauth_client_id: Answer,
+    /// The application's secret at the issuer; `Empty` is a public client.
+    pub oauth_client_secret: Answer,
+    /// Where a person signs in: an address, or a path at the bookmark's host.
+    pub oauth_authorization_url: Option<String>,
+    /// Where a code becomes tokens: an address, or a path at the bookmark's host.
+    pub oauth_token_url: Option<String>,
+    /// Where the issuer's answer goes.
+    pub oauth_redirect_url: Option<String>,
+    /// Protects the code by PKCE.
+    pub oauth_pkce: bool,
+    /// The scopes to ask for; none: the program's own.
+    pub scopes: Vec<String>,
+    /// Where STS is; `None` for the program's own choice, which is the region's endpoint.
+    pub sts_endpoint: Option<String>,
+    /// What a person can set.
+    pub configurable: Configurable,
+    /// Labels of what a person is asked for.
+    pub placeholders: Placeholders,
+    /// Preferences that hold for this profile, in their order.
+    pub properties: Vec<(String, String)>,
+}
+
+impl Effective {
+    pub(super) fn of(profile: &Profile, variable: &dyn Fn(&str) -> Option<String>) -> Self {
+        let given = Given { profile, variable };
+        let protocol = profile.protocol();
+        let parent = Parent::of(&protocol);
+        let ProfileId { protocol: identifier, vendor } = profile.id();
+
+        let description = given.text(key::DESCRIPTION).unwrap_or_else(|| vendor.clone());
+        let scheme = given.text(key::SCHEME).and_then(|text| scheme(&text)).or(parent.scheme);
+        let oauth_client_id = given.answer(key::OAUTH_CLIENT_ID);
+        let knows_client_id = oauth_client_id.value().is_some();
+        let configurable = |what: &str, default: bool| {
+            profile.flag(&format!("{what} {}", key::CONFIGURABLE)).unwrap_or(default)
+        };
+        let placeholder = |what: &str, default: Option<&str>| {
+            given.text(&format!("{what} {}", key::PLACEHOLDER)).or_else(|| default.map(str::to_owned))
+        };
+        let schemes = given.texts(key::SCHEMES);
+        let own = |name: &str| name.to_owned();
+
+        Self {
+            name: given.text(key::NAME).unwrap_or_else(|| description.clone()),
+            description,
+            help: given.text(key::HELP),
+            bundled: profile.flag(key::BUNDLED).unwrap_or(false),
+            deprecated: profile.flag(key::DEPRECATED).unwrap_or(false),
+            default_nickname: given.text(key::DEFAULT_NICKNAME),
+            default_hostname: given.text(key::DEFAULT_HOSTNAME).or_else(|| parent.hostname.map(own)),
+            asks_hostname: given.text(key::DEFAULT_HOSTNAME).is_none()
+                && given.text(&format!("Hostname {}", key::PLACEHOLDER)).is_some(),
+            default_port: profile.port(key::DEFAULT_PORT).or_else(|| scheme.map(Scheme::port)),
+            default_path: given.text(key::DEFAULT_PATH),
+            scheme,
+            schemes: if schemes.is_empty() {
+                std::iter::once(identifier).chain(parent.scheme.map(|scheme| own(scheme.as_str()))).collect()
+            } else {
+                schemes
+            },
+            region: given.text(key::REGION),
+            regions: given.texts(key::REGIONS),
+            context: given.text(key::CONTEXT),
+            authorization: given
+                .text(key::AUTHORIZATION)
+                .map_or(Authorization::Signature4, |text| Authorization::of(&text)),
+            oauth_client_id,
+            oauth_client_secret: given.answer(key::OAUTH_CLIENT_SECRET),
+            oauth_authorization_url: given.text(key::OAUTH_AUTHORIZATION_URL),
+            oauth_token_url: given.text(key::OAUTH_TOKEN_URL),
+            oauth_redirect_url: given.text(key::OAUTH_REDIRECT_URL),
+            oauth_pkce: profile.flag(key::OAUTH_PKCE).unwrap_or(true),
+            scopes: given.texts(key::SCOPES),
+            sts_endpoint: given.text(key::STS_ENDPOINT),
+            configurable: Configurable {
+                hostname: configurable("Hostname", true),
+                port: configurable("Port", true),
+                path: configurable("Path", true),
+                username: configurable("Username", true),
+                password: configurable("Password", !knows_client_id),
+                anonymous: configurable("Anonymous", true),
+                token: configurable("Token", false),
+                oauth: configurable("OAuth", knows_client_id),
+                certificate: configurable("Certificate", false),
+                private_key: configurable("Private Key", false),
+                role: configurable("Role", false),
+                multi_factor: configurable("Multi Factor", false),
+            },
+            placeholders: Placeholders {
+                hostname: placeholder("Hostname", parent.hostname),
+                path: placeholder("Path", None),
+                username: placeholder("Username", parent.username),
+                password: placeholder("Password", parent.password),
+                token: placeholder("Token", None),
+            },
+            properties: profile
+                .properties()
+                .into_iter()
+                .map(|(name, value)| (name, substitute(&value, variable)))
+                .collect(),
+            protocol,
+            vendor,
+        }
+    }
+
+    /// Returns what names the profile.
+    pub fn id(&self) -> ProfileId {
+        ProfileId { protocol: self.protocol.to_string(), vendor: self.vendor.clone() }
+    }
+
+    /// Returns what makes two profiles the same one.
+    pub fn identity(&self) -> Identity {
+        Identity {
+            id: self.id(),
+            scheme: self.scheme,
+            context: self.context.clone(),
+            authorization: self.authorization.as_str().to_owned(),
+            hostname: self.default_hostname.clone(),
+        }
+    }
+
+    /// Returns a property as the profile has it. An empty one is not an absent one: with `role_arn` it says "ask".
+    pub fn property(&self, name: &str) -> Option<&str> {
+        self.properties.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Returns the way to a credential: the one that `pintail.way` names, else what vendor, OAuth keys and flags say.
+    /// `None` for other protocols.
+    pub fn way(&self) -> Option<Way> {
+        if self.protocol != Protocol::S3 {
+            return None;
+        }
+        if let Some(way) = self.property(Way::PROPERTY).and_then(|word| word.trim().parse().ok()) {
+            return Some(way);
+        }
+        if let Some(way) = Way::of_vendor(&self.vendor) {
+            return Some(way);
+        }
+        let oauth_urls = self.oauth_authorization_url.is_some() || self.oauth_token_url.is_some();
+        let can = &self.configurable;
+        Some(if self.authorization.is_oauth() || oauth_urls {
+            Way::WebIdentity
+        } else if self.context.as_deref().is_some_and(is_web_address) {
+            Way::InstanceMetadata
+        } else if can.anonymous && !can.username && !can.password && !can.oauth {
+            Way::Anonymous
+        } else {
+            Way::Keys
+        })
+    }
+
+    /// Returns Entra's cloud and tenant, where the OAuth addresses name them.
+    pub fn entra(&self) -> Option<EntraAuthority> {
+        let addresses = [&self.oauth_authorization_url, &self.oauth_token_url];
+        addresses.into_iter().flatten().find_map(|address| EntraAuthority::of(address))
+    }
+
+    /// Returns the host of a region, where the host's label has the word `REGION` in it and needs nothing else filled
+    /// in (a part in capital letters, such as an account).
+    pub fn hostname_in(&self, region: &str) -> Option<String> {
+        let label = self.placeholders.hostname.as_deref()?;
+        let host = label.contains("REGION").then(|| label.replace("REGION", region))?;
+        (!host.contains(|c: char| c.is_ascii_uppercase())).then_some(host)
+    }
+
+    /// Returns an OAuth address: as it stands, or where it is a path, at a bookmark's host. `None` if it is neither.
+    pub fn address(&self, text: &str, host: &str, port: u16) -> Option<Url> {
+        let url = if text.starts_with('/') {
+            let scheme = self.scheme.unwrap_or(Scheme::Https);
+            let base = Url::parse(&format!("{}://{host}:{port}/", scheme.as_str())).ok()?;
+            // A path that begins with two slashes would lead to another host.
+            base.join(text).ok().filter(|url| url.origin() == base.origin())?
+        } else {
+            Url::parse(text).ok()?
+        };
+        (is_web_address(url.as_str()) && url.has_host()).then_some(url)
+    }
+}
+
+fn is_web_address(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    lower.starts_with("https://") || lower.starts_with("http://")
+}
+
+fn scheme(text: &str) -> Option<Scheme> {
+    [Scheme::Http, Scheme::Https].into_iter().find(|scheme| scheme.as_str().eq_ignore_ascii_case(text))
+}
+
+/// What a protocol says where a profile says nothing.
+struct Parent {
+    scheme: Option<Scheme>,
+    hostname: Option<&'static str>,
+    username: Option<&'static str>,
+    password: Option<&'static str>,
+}
+
+impl Parent {
+    fn of(protocol: &Protocol) -> Self {
+        match protocol {
+            Protocol::S3 => Self {
+                scheme: Some(Scheme::Https),
+                hostname: Some("s3.amazonaws.com"),
+                username: Some("Access Key ID"),
+                password: Some("Secret Access Key"),
+            },
+            // Nothing is known of other protocols, and nothing is made up.
+            Protocol::Other(_) => Self { scheme: None, hostname: None, username: None, password: None },
+        }
+    }
+}
+
+/// The profile's words, with variables replaced.
+struct Given<'a> {
+    profile: &'a Profile,
+    variable: &'a dyn Fn(&str) -> Option<String>,
+}
+
+impl Given<'_> {
+    /// A text that counts as absent when it is blank.
+    fn text(&self, key: &str) -> Option<String> {
+        let text = substitute(&self.profile.text(key)?, self.variable);
+        let text = text.trim();
+        (!text.is_empty()).then(|| text.to_owned())
+    }
+
+    /// A text that counts as absent only when the key is.
+    fn answer(&self, key: &str) -> Answer {
+        match self.profile.text(key) {
+            None => Answer::Ask,
+            Some(text) => match substitute(&text, self.variable).trim() {
+                "" => Answer::Empty,
+                text => Answer::Value(text.to_owned()),
+            },
+        }
+    }
+
+    fn texts(&self, key: &str) -> Vec<String> {
+        let texts = self.profile.texts(key).unwrap_or_default();
+        let texts = texts.iter().map(|text| substitute(text, self.variable).trim().to_owned());
+        texts.filter(|text| !text.is_empty()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn effective(set: impl Fn(&mut Profile)) -> Effective {
+        let mut profile = Profile::new(&ProfileId::s3(Some("v")), "");
+        set(&mut profile);
+        profile.effective(&|name| (name == "oauth.handler.scheme").then(|| "x-pintail".to_owned()))
+    }
+
+    #[test]
+    fn nothing_said_is_the_protocol() {
+        let plain = effective(|_| {});
+        assert_eq!((plain.description.as_str(), plain.name.as_str()), ("v", "v"));
+        assert_eq!(plain.default_hostname.as_deref(), Some("s3.amazonaws.com"));
+        assert_eq!((plain.default_port, plain.scheme), (Some(443), Some(Scheme::Https)));
+        assert_eq!(plain.schemes, ["s3", "https"]);
+        assert_eq!(plain.authorization, Authorization::Signature4);
+        assert_eq!((&plain.oauth_client_id, &plain.oauth_client_secret), (&Answer::Ask, &Answer::Ask));
+        assert!(plain.oauth_pkce && plain.configurable.password && !plain.configurable.oauth);
+        assert_eq!(plain.placeholders.username.as_deref(), Some("Access Key ID"));
+        assert_eq!((plain.sts_endpoint.as_deref(), plain.region.as_deref()), (None, None));
+        assert_eq!(plain.way(), Some(Way::Keys));
+    }
+
+    #[test]
+    fn blank_is_absent_for_most_keys_and_an_answer_for_some() {
+        let blank = effective(|profile| {
+            for key in [
+                key::NAME,
+                key::DEFAULT_HOSTNAME,
+                key::DEFAULT_PORT,
+                key::SCHEME,
+                key::AUTHORIZATION,
+                key::STS_ENDPOINT,
+                key::REGION,
+                key::OAUTH_CLIENT_ID,
+                key::OAUTH_CLIENT_SECRET,
+                "Username Placeholder",
+            ] {
+                profile.set_text(key, " ");
+            }
+            profile.set_texts(key::SCHEMES, &[]);
+            profile.set_texts(key::SCOPES, &[" "]);
+        });
+        let plain = effective(|_| {});
+        assert_eq!((&blank.oauth_client_id, &blank.oauth_client_secret), (&Answer::Empty, &Answer::Empty));
+        let same = Effective { oauth_client_id: Answer::Ask, oauth_client_secret: Answer::Ask, ..blank };
+        assert_eq!(same, plain);
+    }
+
+    #[test]
+    fn a_known_client_id_changes_what_is_asked() {
+        let known = effective(|profile| profile.set_text(key::OAUTH_CLIENT_ID, "abc"));
+        assert!(known.configurable.oauth && !known.configurable.password);
+        assert_eq!(known.oauth_client_id.value(), Some("abc"));
+        let told = effective(|profile| {
+            profile.set_text(key::OAUTH_CLIENT_ID, "abc");
+            profile.set_text("OAuth Configurable", "false");
+            profile.set_text("Password Configurable", "1");
+        });
+        assert!(!told.configurable.oauth && told.configurable.password);
+        assert!(!effective(|profile| profile.set_text(key::OAUTH_CLIENT_ID, "")).configurable.oauth);
+    }
+
+    #[test]
+    fn odd_values_fall_back_to_the_parent() {
+        let odd = effective(|profile| {
+            profile.set_text(key::DEFAULT_PORT, "many");
+            profile.set_text(key::SCHEME, "gopher");
+            profile.set_text(key::AUTHORIZATION, "password");
+        });
+        assert_eq!((odd.default_port, odd.scheme), (Some(443), Some(Scheme::Https)));
+        assert_eq!(odd.authorization, Authorization::Other("password".into()));
+        let http = effective(|profile| profile.set_text(key::SCHEME, "HTTP"));
+        assert_eq!((http.default_port, http.scheme), (Some(80), Some(Scheme::Http)));
+    }
+
+    #[test]
+    fn variables_are_replaced_everywhere() {
+        let replaced = effective(|profile| {
+            profile.set_text(key::OAUTH_REDIRECT_URL, "${oauth.handler.scheme}://oauth");
+            profile.set_text(key::OAUTH_CLIENT_SECRET, "${nothing:-}");
+            profile.set_text(key::HELP, "${unknown}");
+            profile.set_texts(key::SCOPES, &["openid", "${unknown:-profile}"]);
+            profile.set_property("a", Some("$${b}${oauth.handler.scheme}"));
+        });
+        assert_eq!(replaced.oauth_redirect_url.as_deref(), Some("x-pintail://oauth"));
+        assert_eq!(replaced.oauth_client_secret, Answer::Empty);
+        assert_eq!(replaced.help.as_deref(), Some("${unknown}"));
+        assert_eq!(replaced.scopes, ["openid", "profile"]);
+        assert_eq!(replaced.property("a"), Some("${b}x-pintail"));
+    }
+
+    #[test]
+    fn ways_are_told_apart() {
+        let way = |set: &dyn Fn(&mut Profile)| effective(set).way();
+        for (vendor, expected) in [
+            ("s3-cli", Way::AwsProfile),
+            ("s3-role", Way::InstanceMetadata),
+            ("aws-s3-sts-assumerole", Way::AssumeRole),
+            ("aws-s3-getsessiontoken", Way::SessionToken),
+        ] {
+            assert_eq!(way(&|profile| profile.set_text(key::VENDOR, vendor)), Some(expected));
+        }
+        for flow in ["AuthorizationCode", "PasswordGrant"] {
+            assert_eq!(way(&|profile| profile.set_text(key::AUTHORIZATION, flow)), Some(Way::WebIdentity));
+        }
+        assert_eq!(way(&|profile| profile.set_text(key::OAUTH_TOKEN_URL, "/token")), Some(Way::WebIdentity));
+        let metadata = "http://169.254.169.254/latest/meta-data/iam/security-credentials/role";
+        assert_eq!(way(&|profile| profile.set_text(key::CONTEXT, metadata)), Some(Way::InstanceMetadata));
+        assert_eq!(way(&|profile| profile.set_text(key::CONTEXT, "/prefix")), Some(Way::Keys));
+        let anonymous = |profile: &mut Profile| {
+            profile.set_flag("Anonymous Configurable", true);
+            profile.set_flag("Username Configurable", false);
+            profile.set_flag("Password Configurable", false);
+        };
+        assert_eq!(way(&anonymous), Some(Way::Anonymous));
+        for expected in Way::ALL {
+            assert_eq!(
+                way(&|profile| profile.set_property(Way::PROPERTY, Some(expected.as_str()))),
+                Some(expected)
+            );
+        }
+        assert_eq!(way(&|profile| profile.set_property(Way::PROPERTY, Some("magic"))), Some(Way::Keys));
+        assert_eq!(way(&|profile| profile.set_text(key::PROTOCOL, "sftp")), None);
+    }
+
+    #[test]
+    fn addresses_may_be_paths_at_the_host() {
+        let plain = effective(|_| {});
+        let at = |text: &str| plain.address(text, "cloud.example.com", 8443).map(String::from);
+        assert_eq!(at("/oauth/token").as_deref(), Some("https://cloud.example.com:8443/oauth/token"));
+        assert_eq!(at("https://id.example.com/token").as_deref(), Some("https://id.example.com/token"));
+        assert_eq!(at("//evil.example.com/token"), None);
+        for text in ["", "token", "javascript:alert(1)", "file:///etc/passwd"] {
+            assert_eq!(at(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn hosts_may_hang_on_the_region() {
+        let labelled = |label: &str| effective(|profile| profile.set_text("Hostname Placeholder", label));
+        let regional = labelled("s3.REGION.example.com");
+        assert!(regional.asks_hostname && !effective(|_| {}).asks_hostname);
+        assert_eq!(regional.hostname_in("eu-1").as_deref(), Some("s3.eu-1.example.com"));
+        assert_eq!(labelled("ACCOUNT.REGION.example.com").hostname_in("eu-1"), None);
+        assert_eq!(labelled("s3.example.com").hostname_in("eu-1"), None);
+    }
+
+    #[test]
+    fn identity_is_more_than_the_vendor() {
+        let one = effective(|_| {}).identity();
+        assert_eq!(one, effective(|profile| profile.set_text(key::DESCRIPTION, "x")).identity());
+        assert_ne!(one, effective(|profile| profile.set_text(key::SCHEME, "http")).identity());
+        assert_ne!(one, effective(|profile| profile.set_text(key::DEFAULT_HOSTNAME, "h")).identity());
+    }
+}
