@@ -3,12 +3,14 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pintail_core::bookmark::{Bookmark, Connection};
+use pintail_core::bookmark::Bookmark;
+use pintail_core::connection::{Connection, ProfileDefaults, Sources};
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(bookmark) = Bookmark::read(bytes) else { return };
     let _ = bookmark.name();
-    let _ = Connection::of(&bookmark);
+    let sources = Sources { bookmark: &bookmark, profile: &ProfileDefaults::default(), preferences: &|_| None };
+    let _ = Connection::of(&sources);
     // Escaping may make a file too large that was not.
     let Ok(file) = bookmark.write() else { return };
     assert!(Bookmark::read(&file).is_ok_and(|again| again == bookmark));
