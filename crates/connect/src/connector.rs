@@ -10,7 +10,7 @@ use pintail_core::address::Address;
 use pintail_core::bookmark::Bookmark;
 use pintail_core::connection::{Connection, ProfileDefaults, Sources};
 use pintail_core::name::{BookmarkName, Region};
-use pintail_core::seam::{Clock, CorrectedClock, Random};
+use pintail_core::seam::{Clock, CorrectedClock, HttpClient, Random};
 use pintail_store::ObjectStore;
 use pintail_store::s3::{AddressingStyle, Endpoint, S3Context, S3Options, S3Store};
 use pintail_store::transport::{ProxyConfig, TlsTrust, Transport, TransportOptions};
@@ -68,6 +68,11 @@ impl Connector {
     /// Returns the clock, corrected by what services said of the time.
     pub fn clock(&self) -> &dyn Clock {
         self.clock.as_ref()
+    }
+
+    /// Returns the clock for what outlives a borrow.
+    pub fn shared_clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock) as Arc<dyn Clock>
     }
 
     /// Returns the source of chance.
@@ -180,6 +185,14 @@ impl Connector {
             store = Arc::new(ReadOnly::new(store));
         }
         Ok(Connected { store, s3, read_only })
+    }
+
+    /// Returns the network as a connection reaches it: with its certificates, through the proxy of the surroundings.
+    ///
+    /// # Errors
+    /// When the certificates or the proxy cannot be used.
+    pub fn http(&self, connection: &Connection) -> Result<Arc<dyn HttpClient>, Error> {
+        Ok(Arc::new(self.transport(connection.ca_bundle.as_deref())?))
     }
 
     pub(crate) fn lock_folder(&self) -> PathBuf {

@@ -17,6 +17,8 @@ pub struct Environment {
     pub default_bookmark: Option<String>,
     /// `PINTAIL_LOG`: a level (`error`, `warn`, `info`, `debug`, `trace`) for talk on standard error.
     pub log: Option<String>,
+    /// `SHELL`: the person's shell, whose language printed variables are in.
+    pub shell: Option<String>,
     /// `BROWSER`: programs to open addresses with, in the order to try.
     pub browser: Option<String>,
     /// Whether a window could open: `DISPLAY` or `WAYLAND_DISPLAY` is set, or the system needs neither.
@@ -88,6 +90,7 @@ impl Environment {
             folders: Folders::read()?,
             default_bookmark: text("PINTAIL_BOOKMARK"),
             log: text("PINTAIL_LOG"),
+            shell: text("SHELL"),
             browser: text("BROWSER"),
             has_display: has_window_system || cfg!(any(target_os = "macos", windows)),
             is_remote: variable("SSH_CONNECTION").is_some(),
@@ -128,6 +131,7 @@ impl Environment {
             },
             default_bookmark: None,
             log: None,
+            shell: None,
             browser: None,
             has_display: false,
             is_remote: false,

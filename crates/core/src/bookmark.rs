@@ -5,7 +5,6 @@
 //! lists the keys. What the keys mean together is a
 //! [`Connection`](crate::connection::Connection).
 
-
 use crate::name::{BookmarkName, NameError};
 use crate::property_list::{self, Dictionary, PropertyListError, Value};
 

@@ -126,8 +126,8 @@ fn is_closed_pipe(error: &Error) -> bool {
 
 /// Runs the command, or ends it when a signal comes: at once where nothing has to be taken back.
 async fn until_interrupted(command: Command, app: &App, output: &Output) -> Outcome {
-    if matches!(command, Command::Sandbox(_)) {
-        // A signal is how it ends.
+    if matches!(command, Command::Sandbox(_) | Command::Exec(_) | Command::ServeCredentials(_)) {
+        // A signal is how it ends, or is for the command it runs.
         return command.run(app, output).await;
     }
     let mut signals = Signals::take()?;

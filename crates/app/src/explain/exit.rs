@@ -21,6 +21,8 @@ pub(crate) enum Exit {
     NotFound,
     /// Interrupted by SIGINT or SIGTERM.
     Interrupted,
+    /// As the command that was run for the person ended, or could not be run.
+    Child(u8),
 }
 
 impl Exit {
@@ -35,6 +37,7 @@ impl Exit {
             Self::Refused => 5,
             Self::NotFound => 6,
             Self::Interrupted => 130,
+            Self::Child(code) => code,
         }
     }
 }

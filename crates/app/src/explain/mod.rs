@@ -6,6 +6,7 @@
 mod aadsts;
 mod connect;
 mod exit;
+mod lend;
 mod session;
 mod sign_in;
 mod store;
@@ -14,6 +15,7 @@ mod sts;
 use std::error::Error as StdError;
 
 pub(crate) use exit::Exit;
+pub(crate) use lend::refusal;
 
 use crate::ops::Error;
 use crate::ops::copy::PlanError;
@@ -68,6 +70,7 @@ pub(crate) fn explain(error: &Error) -> Explanation {
         ),
         Error::Local { source, .. } => local(error, source),
         Error::Interrupted => with(Exit::Interrupted, &[]),
+        Error::Lend(source) => lend::explain(error, source),
         Error::Plan(source) => with(
             Exit::Usage,
             match source {

@@ -13,6 +13,7 @@ use pintail_identity::oidc::scheme::DeliverError;
 use pintail_store::StoreError;
 
 use super::copy::PlanError;
+use super::lend::LendError;
 
 /// An operation failed.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +39,9 @@ pub(crate) enum Error {
     /// A signal ended the run.
     #[error("interrupted")]
     Interrupted,
+    /// A sign-in could not be lent.
+    #[error(transparent)]
+    Lend(#[from] LendError),
     /// A file or folder of this machine failed.
     #[error("could not {action} {}", path.display())]
     Local {

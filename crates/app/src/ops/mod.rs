@@ -7,6 +7,7 @@ pub(crate) mod bucket;
 pub(crate) mod copy;
 pub(crate) mod demo;
 mod error;
+pub(crate) mod lend;
 pub(crate) mod list;
 pub(crate) mod object;
 pub(crate) mod presign;
@@ -19,6 +20,7 @@ pub(crate) mod signal;
 use std::ops::Deref;
 
 use pintail_connect::{Connector, Environment};
+use pintail_core::name::BookmarkName;
 
 pub(crate) use self::error::Error;
 use self::signal::Interrupt;
@@ -39,6 +41,26 @@ impl App {
     /// As [`App::new`], with a role that is asked for.
     pub(crate) fn with_role(environment: Environment, role: Option<String>) -> Self {
         Self { connector: Connector::new(environment).with_role(role), interrupt: Interrupt::default() }
+    }
+
+    /// Returns the shell to write lines for: the person's own.
+    pub(crate) fn shell(&self) -> Result<lend::Shell, Error> {
+        match &self.environment().shell {
+            Some(program) => lend::Shell::of(program).ok_or_else(|| {
+                Error::Usage(format!(
+                    "the shell {program:?} sets variables in a way of its own; choose with --shell"
+                ))
+            }),
+            None if cfg!(windows) => Ok(lend::Shell::PowerShell),
+            None => Ok(lend::Shell::Sh),
+        }
+    }
+
+    /// Returns what a bookmark has to lend to other tools. Nobody is asked for anything yet.
+    pub(crate) async fn credential_source(&self, name: &BookmarkName) -> Result<lend::Lent, Error> {
+        let access = self.connector.access(name).await?;
+        let http = self.connector.http(&access.connection)?;
+        Ok(lend::Lent::new(access, http))
     }
 
     /// Returns what ends the run early.

@@ -212,7 +212,7 @@ pub(crate) async fn forget(app: &App, name: &BookmarkName) -> Result<(), Error> 
 
 impl App {
     /// Tells whether a browser opened here would be in front of the person.
-    fn can_open_browser(&self) -> bool {
+    pub(super) fn can_open_browser(&self) -> bool {
         self.environment().browser.is_some()
             || (self.environment().has_display && !self.environment().is_remote)
     }

@@ -12,6 +12,7 @@ mod faults;
 mod hostile;
 mod issuer;
 mod keychain;
+mod lending;
 mod listing;
 mod refusals;
 mod renewal;

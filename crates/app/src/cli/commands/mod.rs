@@ -3,8 +3,11 @@
 pub(crate) mod bookmark;
 pub(crate) mod cat;
 pub(crate) mod completions;
+pub(crate) mod console;
 pub(crate) mod cp;
 pub(crate) mod demo;
+pub(crate) mod env;
+pub(crate) mod exec;
 pub(crate) mod handle_url;
 pub(crate) mod login;
 pub(crate) mod logout;
@@ -16,14 +19,19 @@ pub(crate) mod rm;
 pub(crate) mod roles;
 pub(crate) mod sandbox;
 pub(crate) mod scheme;
+pub(crate) mod serve_credentials;
 pub(crate) mod stat;
 pub(crate) mod whoami;
+
+use std::sync::Arc;
 
 use clap::Subcommand;
 use pintail_core::address::Address;
 use pintail_core::name::{BookmarkName, KeyPrefix};
 
 use super::{Outcome, render::Output};
+use crate::explain;
+use crate::ops::lend::Words;
 use crate::ops::{App, Error};
 
 /// What to do.
@@ -45,6 +53,10 @@ pub(crate) enum Command {
     Mb(mb::Args),
     Rb(rb::Args),
     Presign(presign::Args),
+    Exec(exec::Args),
+    ServeCredentials(serve_credentials::Args),
+    Env(env::Args),
+    Console(console::Args),
     #[command(subcommand)]
     Scheme(scheme::Command),
     HandleUrl(handle_url::Args),
@@ -70,12 +82,21 @@ impl Command {
             Self::Mb(args) => args.run(app, output).await,
             Self::Rb(args) => args.run(app, output).await,
             Self::Presign(args) => args.run(app, output).await,
+            Self::Exec(args) => args.run(app, output).await,
+            Self::ServeCredentials(args) => args.run(app, output).await,
+            Self::Env(args) => args.run(app, output).await,
+            Self::Console(args) => args.run(app, output).await,
             Self::Scheme(command) => command.run(app, output),
             Self::HandleUrl(args) => args.run(app, output).await,
             Self::Completions(args) => args.run(output),
             Self::Man(args) => args.run(output),
         }
     }
+}
+
+/// Returns what puts an error into words for the user of a tool that a sign-in is lent to.
+fn lending_words() -> Words {
+    Words(Arc::new(explain::refusal))
 }
 
 /// Reads the name of a bookmark, or takes the default one.

@@ -31,7 +31,7 @@ impl Args {
     }
 }
 
-fn span(text: &str) -> Result<Duration, String> {
+pub(super) fn span(text: &str) -> Result<Duration, String> {
     const RULE: &str = "a time is a number with s, m, h or d, such as 15m; at most 7d";
     let at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let number: u64 = text[..at].parse().map_err(|_| RULE.to_owned())?;

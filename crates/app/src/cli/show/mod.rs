@@ -3,6 +3,7 @@
 mod bookmark;
 mod copy;
 mod demo;
+mod lend;
 mod listing;
 mod object;
 mod roles;
@@ -13,6 +14,7 @@ use serde::Serialize;
 pub(super) use bookmark::{ask_secret, bookmark, bookmark_added, bookmark_removed, bookmarks};
 pub(super) use copy::{CopyTalk, RemoveTalk, copy_plan, copy_report, remove_report};
 pub(super) use demo::{demo_end, demo_step, sandbox_ready};
+pub(super) use lend::{console, env, env_unset, keys_until, serving};
 pub(super) use listing::Listing;
 pub(super) use object::{bucket_made, bucket_removed, presigned, stat};
 pub(super) use roles::roles;
