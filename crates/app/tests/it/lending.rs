@@ -58,6 +58,7 @@ fn a_command_is_told_of_the_endpoint_and_of_nothing_else() {
         "AWS_ENDPOINT_URL",
         "AWS_REGION",
         "AWS_ENDPOINT_URL_S3",
+        "S3_ENDPOINT_URL",
     ] {
         run = run.set(name, "of-somebody-else");
     }

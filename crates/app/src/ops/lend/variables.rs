@@ -34,7 +34,7 @@ pub(super) struct EndpointAt<'a> {
 
 /// Every variable that decides whose credential a tool uses, or where it sends what is signed with it. What is not set is
 /// taken away: an inherited profile, key or endpoint wins over the lent credential in one tool or another.
-const DECISIVE: [&str; 26] = [
+const DECISIVE: [&str; 27] = [
     "AWS_ACCESS_KEY",
     "AWS_ACCESS_KEY_ID",
     "AWS_CA_BUNDLE",
@@ -61,10 +61,11 @@ const DECISIVE: [&str; 26] = [
     "AWS_SESSION_TOKEN",
     "AWS_USE_DUALSTACK_ENDPOINT",
     "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "S3_ENDPOINT_URL",
 ];
 
 /// What [`Variables::keys`] may set, which is what `env --unset` takes away.
-const OF_KEYS: [&str; 12] = [
+const OF_KEYS: [&str; 13] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
@@ -77,6 +78,7 @@ const OF_KEYS: [&str; 12] = [
     "AWS_USE_FIPS_ENDPOINT",
     "AWS_CA_BUNDLE",
     "AWS_EC2_METADATA_DISABLED",
+    "S3_ENDPOINT_URL",
 ];
 
 /// A file that is always there and always empty.
@@ -129,7 +131,7 @@ impl Variables {
     }
 
     /// Returns the names of all that a credential's plain keys may set.
-    pub(crate) fn of_keys() -> [&'static str; 12] {
+    pub(crate) fn of_keys() -> [&'static str; 13] {
         OF_KEYS
     }
 }
@@ -141,7 +143,10 @@ fn place(
 ) -> Result<Vec<(&'static str, Secret)>, LendError> {
     let region = connection.region.as_str();
     let mut set = vec![("AWS_REGION", Secret::new(region)), ("AWS_DEFAULT_REGION", Secret::new(region))];
-    set.extend(connection.s3_endpoint.as_ref().map(|url| ("AWS_ENDPOINT_URL_S3", address(url))));
+    if let Some(url) = &connection.s3_endpoint {
+        // The second is what s5cmd looks at.
+        set.extend([("AWS_ENDPOINT_URL_S3", address(url)), ("S3_ENDPOINT_URL", address(url))]);
+    }
     if let StsEndpoint::Custom(url) = &connection.sts_endpoint {
         set.push(("AWS_ENDPOINT_URL_STS", address(url)));
     }
@@ -235,6 +240,7 @@ mod tests {
                 "AWS_REGION=garage",
                 "AWS_DEFAULT_REGION=garage",
                 "AWS_ENDPOINT_URL_S3=https://s3.example.com:9000",
+                "S3_ENDPOINT_URL=https://s3.example.com:9000",
                 "AWS_ENDPOINT_URL_STS=https://sts.example.com/path",
                 "AWS_USE_DUALSTACK_ENDPOINT=true",
                 "AWS_CA_BUNDLE=/etc/own.pem",
