@@ -2,11 +2,14 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use pintail_core::connection::{Connection, Way};
-use pintail_core::credential::{Credential, CredentialSource};
+use pintail_core::credential::{Credential, CredentialError, CredentialSource};
 use pintail_core::name::BookmarkName;
+use pintail_core::seam::BoxFuture;
 
+use crate::identity::RoleSession;
 use crate::{Connector, Error, NoCredential};
 
 /// What a bookmark gives access with.
@@ -18,6 +21,18 @@ pub struct Access {
     pub connection: Arc<Connection>,
     /// What signs requests.
     pub source: Arc<dyn CredentialSource>,
+    lasting: Arc<dyn Lasting>,
+}
+
+/// Gives a credential that lives for a while, where a renewal can give as much.
+trait Lasting: Send + Sync {
+    fn lasting(&self, min_life: Duration) -> BoxFuture<'_, Result<Option<Arc<Credential>>, CredentialError>>;
+}
+
+impl Lasting for RoleSession {
+    fn lasting(&self, min_life: Duration) -> BoxFuture<'_, Result<Option<Arc<Credential>>, CredentialError>> {
+        Box::pin(async move { self.given(self.session.current_credential_for(min_life).await) })
+    }
 }
 
 impl fmt::Debug for Access {
@@ -32,14 +47,27 @@ impl Access {
     /// # Errors
     /// When there is none and none can be had.
     pub async fn ready(&self) -> Result<Option<Arc<Credential>>, NoCredential> {
-        self.source.credential().await.map_err(|error| match error.source.downcast_ref::<NoCredential>() {
+        self.source.credential().await.map_err(|error| self.missing(error))
+    }
+
+    /// As [`Access::ready`], with at least so much life left, where a renewal can give as much.
+    ///
+    /// # Errors
+    /// When there is none and none can be had.
+    pub async fn lasting(&self, min_life: Duration) -> Result<Option<Arc<Credential>>, NoCredential> {
+        self.lasting.lasting(min_life).await.map_err(|error| self.missing(error))
+    }
+
+    fn missing(&self, error: CredentialError) -> NoCredential {
+        match error.source.downcast_ref::<NoCredential>() {
             Some(missing) => missing.clone(),
             None => NoCredential {
                 name: self.name.clone(),
                 connection: Arc::clone(&self.connection),
                 source: error.source,
+                retry: error.retry,
             },
-        })
+        }
     }
 }
 
@@ -53,8 +81,9 @@ impl Connector {
         match &connection.way {
             Way::WebIdentity(_) => {
                 let session = self.role_session(name).await?;
-                let connection = Arc::clone(&session.connection);
-                Ok(Access { name: name.clone(), connection, source: Arc::new(session) })
+                let (connection, session) = (Arc::clone(&session.connection), Arc::new(session));
+                let lasting = Arc::clone(&session) as Arc<dyn Lasting>;
+                Ok(Access { name: name.clone(), connection, source: session, lasting })
             }
             other => Err(Error::OtherWay { name: name.clone(), way: other.name() }),
         }

@@ -215,7 +215,11 @@ impl Connector {
     }
 }
 
-fn endpoint(connection: &Connection, region: Region) -> Result<Endpoint, Error> {
+/// Returns where a bookmark's service is, asked in this region first.
+///
+/// # Errors
+/// When the bookmark's own endpoint cannot be used.
+pub fn endpoint(connection: &Connection, region: Region) -> Result<Endpoint, Error> {
     let mut endpoint = match &connection.s3_endpoint {
         Some(url) => Endpoint::at(url, Some(region)).map_err(Error::S3Endpoint)?,
         None => Endpoint::aws(region),

@@ -39,8 +39,23 @@ pub struct Environment {
     pub keychain: Option<String>,
     /// `PINTAIL_LOG_FILE`: where talk of the log goes instead of standard error.
     pub log_file: Option<PathBuf>,
+    /// The configuration of AWS's tools: `AWS_CONFIG_FILE`, or `.aws/config` in the home folder. `None` where there is no home.
+    pub aws_config: Option<PathBuf>,
+    /// What of the above a command that is started without this environment has to be told.
+    pub told: Overrides,
     /// The bus a Secret Service would be on: `DBUS_SESSION_BUS_ADDRESS`, or its usual socket.
     pub session_bus: Option<String>,
+}
+
+/// What a command line says in place of variables: a program that calls us may not pass variables on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// In place of `PINTAIL_HOME`.
+    pub home: Option<PathBuf>,
+    /// In place of `PINTAIL_KEYCHAIN`.
+    pub keychain: Option<String>,
+    /// In place of `PINTAIL_CA_BUNDLE`.
+    pub ca_bundle: Option<PathBuf>,
 }
 
 /// The folders of one user, or of one `PINTAIL_HOME`.
@@ -82,12 +97,32 @@ pub struct NoHome;
 
 impl Environment {
     /// Reads the environment of this process.
+    ///
+    /// # Errors
+    /// When no place for state is known.
     pub fn read() -> Result<Self, NoHome> {
+        Self::read_with(Overrides::default())
+    }
+
+    /// Reads the environment of this process, except for what is said in place of it.
+    ///
+    /// # Errors
+    /// When no place for state is known.
+    pub fn read_with(overrides: Overrides) -> Result<Self, NoHome> {
         let text = |name: &str| variable(name).and_then(|value| value.into_string().ok());
         let either = |name: &str| text(name).or_else(|| text(&name.to_ascii_lowercase()));
         let has_window_system = variable("DISPLAY").is_some() || variable("WAYLAND_DISPLAY").is_some();
+        let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
+        let told = Overrides {
+            home: overrides.home.or_else(|| variable("PINTAIL_HOME").map(PathBuf::from)).map(absolute),
+            keychain: overrides.keychain.or_else(|| text("PINTAIL_KEYCHAIN")),
+            ca_bundle: overrides
+                .ca_bundle
+                .or_else(|| variable("PINTAIL_CA_BUNDLE").map(PathBuf::from))
+                .map(absolute),
+        };
         Ok(Self {
-            folders: Folders::read()?,
+            folders: Folders::of(told.home.as_deref())?,
             default_bookmark: text("PINTAIL_BOOKMARK"),
             log: text("PINTAIL_LOG"),
             shell: text("SHELL"),
@@ -97,7 +132,7 @@ impl Environment {
             https_proxy: either("HTTPS_PROXY").or_else(|| either("ALL_PROXY")),
             http_proxy: text("http_proxy").or_else(|| either("ALL_PROXY")),
             no_proxy: either("NO_PROXY"),
-            ca_bundle: variable("PINTAIL_CA_BUNDLE").or_else(|| variable("AWS_CA_BUNDLE")).map(PathBuf::from),
+            ca_bundle: told.ca_bundle.clone().or_else(|| variable("AWS_CA_BUNDLE").map(PathBuf::from)),
             terminal: Terminal {
                 stdin: std::io::stdin().is_terminal(),
                 stdout: std::io::stdout().is_terminal(),
@@ -106,7 +141,9 @@ impl Environment {
                 colour_forced: variable("NO_COLOR").is_none()
                     && text("CLICOLOR_FORCE").is_some_and(|value| value != "0"),
             },
-            keychain: text("PINTAIL_KEYCHAIN"),
+            keychain: told.keychain.clone(),
+            aws_config: aws_config(),
+            told,
             log_file: variable("PINTAIL_LOG_FILE").map(PathBuf::from),
             session_bus: text("DBUS_SESSION_BUS_ADDRESS").or_else(|| {
                 let socket = Path::new(&text("XDG_RUNTIME_DIR")?).join("bus");
@@ -132,6 +169,8 @@ impl Environment {
             default_bookmark: None,
             log: None,
             shell: None,
+            aws_config: None,
+            told: Overrides::default(),
             browser: None,
             has_display: false,
             is_remote: false,
@@ -151,13 +190,25 @@ impl Environment {
             session_bus: None,
         }
     }
+
+    /// Returns this program by a path that outlives an update: the one on `PATH` that leads here, else the file itself, which a
+    /// package manager may keep in a folder with the version in its name.
+    pub fn program(&self) -> std::io::Result<PathBuf> {
+        let program = std::env::current_exe()?;
+        let (Some(path), Some(name)) = (variable("PATH"), program.file_name()) else { return Ok(program) };
+        let here = std::fs::canonicalize(&program)?;
+        let leads_here = |path: &PathBuf| std::fs::canonicalize(path).is_ok_and(|found| found == here);
+        let mut named = std::env::split_paths(&path)
+            .filter(|folder| folder.is_absolute())
+            .map(|folder| folder.join(name));
+        Ok(named.find(leads_here).unwrap_or(program))
+    }
 }
 
 impl Folders {
-    fn read() -> Result<Self, NoHome> {
+    fn of(home: Option<&Path>) -> Result<Self, NoHome> {
         let desktop = etcetera::base_strategy::Xdg::new().ok();
-        if let Some(home) = variable("PINTAIL_HOME") {
-            let home = std::path::absolute(PathBuf::from(home)).map_err(|_| NoHome)?;
+        if let Some(home) = home {
             return Ok(Self {
                 config: home.join("config"),
                 state: home.join("state"),
@@ -180,6 +231,18 @@ impl Folders {
             desktop_data: desktop.data_dir(),
             desktop_config: desktop.config_dir(),
         })
+    }
+}
+
+/// Finds the configuration of AWS's tools as they find it: a `~` at the beginning is the home folder.
+fn aws_config() -> Option<PathBuf> {
+    let home = || etcetera::home_dir().ok();
+    match variable("AWS_CONFIG_FILE").map(PathBuf::from) {
+        Some(path) => match path.strip_prefix("~") {
+            Ok(below) => home().map(|home| home.join(below)),
+            Err(_) => std::path::absolute(&path).ok(),
+        },
+        None => home().map(|home| home.join(".aws/config")),
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use pintail_core::bookmark::BookmarkError;
 use pintail_core::connection::{Connection, ConnectionError, WayName};
 use pintail_core::name::{BookmarkName, NameError, RoleArn};
+use pintail_core::retry::Retry;
 use pintail_identity::keychain::KeychainError;
 use pintail_identity::oidc::{AuthorityError, ClientCertificateError, ScopeError};
 use pintail_identity::sts;
@@ -156,4 +157,6 @@ pub struct NoCredential {
     /// What the session or the provider said.
     #[source]
     pub source: Arc<dyn std::error::Error + Send + Sync>,
+    /// What would have to change.
+    pub retry: Retry,
 }

@@ -92,7 +92,9 @@ impl Identity {
     }
 
     fn missing(&self, source: Arc<SessionError>) -> NoCredential {
-        NoCredential { name: self.name.clone(), connection: Arc::new(self.connection.clone()), source }
+        let retry = source.retry();
+        let connection = Arc::new(self.connection.clone());
+        NoCredential { name: self.name.clone(), connection, source, retry }
     }
 }
 
@@ -114,25 +116,29 @@ pub struct RoleSession {
 impl RoleSession {
     /// Says why there is no credential, and for which bookmark.
     pub fn missing(&self, source: Arc<SessionError>) -> NoCredential {
-        NoCredential { name: self.name.clone(), connection: Arc::clone(&self.connection), source }
+        let retry = source.retry();
+        NoCredential { name: self.name.clone(), connection: Arc::clone(&self.connection), source, retry }
+    }
+
+    /// Puts what the session gave into the form of a source, with errors that name the bookmark.
+    pub(crate) fn given(
+        &self,
+        given: Result<Arc<Credential>, Arc<SessionError>>,
+    ) -> Result<Option<Arc<Credential>>, CredentialError> {
+        given.map(Some).map_err(|error| {
+            // The session has tried what can be tried now; asking again at once would change nothing.
+            let retry = match error.retry() {
+                Retry::AfterRenewal => Retry::Backoff,
+                retry => retry,
+            };
+            CredentialError { retry, source: Arc::new(self.missing(error)) }
+        })
     }
 }
 
 impl CredentialSource for RoleSession {
     fn credential(&self) -> BoxFuture<'_, Result<Option<Arc<Credential>>, CredentialError>> {
-        Box::pin(async {
-            match self.session.current_credential().await {
-                Ok(credential) => Ok(Some(credential)),
-                Err(error) => {
-                    // The session has tried what can be tried now; asking again at once would change nothing.
-                    let retry = match error.retry() {
-                        Retry::AfterRenewal => Retry::Backoff,
-                        retry => retry,
-                    };
-                    Err(CredentialError { retry, source: Arc::new(self.missing(error)) })
-                }
-            }
-        })
+        Box::pin(async { self.given(self.session.current_credential().await) })
     }
 
     fn refused(&self, credential: &Credential) {

@@ -17,8 +17,8 @@ mod system;
 
 pub use access::Access;
 pub use bookmarks::{Bookmarks, Settings};
-pub use connector::{Connected, Connector};
-pub use environment::{Environment, Folders, NoHome, Terminal};
+pub use connector::{Connected, Connector, endpoint};
+pub use environment::{Environment, Folders, NoHome, Overrides, Terminal};
 pub use error::{Error, NoCredential};
 pub use file::private_folder;
 pub use identity::{Identity, RoleSession, readable};

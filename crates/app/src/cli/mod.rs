@@ -94,7 +94,7 @@ pub(crate) fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Exit {
-    let environment = match Environment::read() {
+    let environment = match Environment::read_with(cli.command.overrides()) {
         Ok(environment) => environment,
         Err(error) => {
             let output = Output::without_terminal(cli.global.json);

@@ -16,6 +16,7 @@ use std::error::Error as StdError;
 
 pub(crate) use exit::Exit;
 pub(crate) use lend::refusal;
+use pintail_core::aws_config_edit::EditError;
 
 use crate::ops::Error;
 use crate::ops::copy::PlanError;
@@ -56,6 +57,23 @@ pub(crate) fn explain(error: &Error) -> Explanation {
             Exit::Usage,
             &["Write s3://bucket/key, or BOOKMARK:bucket/key; `pintail bookmark ls` lists your bookmarks."],
         ),
+        Error::AwsConfig(source) => match source {
+            EditError::Name(_) => with(
+                Exit::Usage,
+                &[
+                    "Use letters, digits and -_.@+/:% only; --profile gives the profile another name than the bookmark's.",
+                ],
+            ),
+            EditError::NotOurs(_) => with(
+                Exit::Failed,
+                &[
+                    "Choose another name with --profile; `--force` replaces what is there, `--remove` never does.",
+                ],
+            ),
+            EditError::Repeated(_) => with(Exit::Failed, &["Remove one of the two by hand."]),
+            EditError::Value { .. } => with(Exit::Failed, &["Correct the bookmark or the path."]),
+        },
+        Error::ChangedMeanwhile(_) => with(Exit::Failed, &["Start again: nothing was written."]),
         Error::Connect(source) => connect::explain(error, source),
         Error::Deliver(_) => with(Exit::Failed, &["Start the sign-in again: `pintail login`."]),
         Error::Different { .. } => with(

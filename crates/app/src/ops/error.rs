@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use pintail_connect::NoCredential;
 use pintail_core::address::AddressError;
+use pintail_core::aws_config_edit::EditError;
 use pintail_core::credential::CredentialError;
 use pintail_core::name::NameError;
 use pintail_identity::oidc::DriveError;
@@ -21,6 +22,12 @@ pub(crate) enum Error {
     /// An address cannot be read, or lacks a part.
     #[error(transparent)]
     Address(#[from] AddressError),
+    /// The configuration of AWS's tools cannot be edited as asked.
+    #[error(transparent)]
+    AwsConfig(#[from] EditError),
+    /// A file changed between the plan and the deed.
+    #[error("{} changed meanwhile", .0.display())]
+    ChangedMeanwhile(PathBuf),
     /// A sign-in answer could not be handed over.
     #[error(transparent)]
     Deliver(#[from] DeliverError),

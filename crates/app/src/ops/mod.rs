@@ -3,8 +3,10 @@
 //! Here, and only here, sign-in (`identity`) and S3 (`store`) are joined. An operation takes values and gives values; what is
 //! shown and how is not its business.
 
+pub(crate) mod aws_config;
 pub(crate) mod bucket;
 pub(crate) mod copy;
+pub(crate) mod credentials;
 pub(crate) mod demo;
 mod error;
 pub(crate) mod lend;

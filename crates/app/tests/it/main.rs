@@ -3,11 +3,13 @@
 //! Modules whose names are suites (`seaweedfs`, `issuer`, `hostile`, `browser`, `scheme`, `keychain`) need `cargo xtask test`; the
 //! others run anywhere.
 
+mod aws_config;
 mod browser;
 mod cloud;
 mod commands;
 mod contract;
 mod copying;
+mod credentials;
 mod faults;
 mod hostile;
 mod issuer;

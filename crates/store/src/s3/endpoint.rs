@@ -128,6 +128,11 @@ impl Endpoint {
         }
     }
 
+    /// Returns how buckets are named wherever their names allow it.
+    pub fn style(&self) -> AddressingStyle {
+        self.style
+    }
+
     /// Returns the region that is asked first.
     pub fn region(&self) -> &Region {
         &self.region

@@ -1,10 +1,12 @@
 //! The commands, one file each: what can be typed, and which operation it starts.
 
+pub(crate) mod aws_config;
 pub(crate) mod bookmark;
 pub(crate) mod cat;
 pub(crate) mod completions;
 pub(crate) mod console;
 pub(crate) mod cp;
+pub(crate) mod credentials;
 pub(crate) mod demo;
 pub(crate) mod env;
 pub(crate) mod exec;
@@ -33,6 +35,7 @@ use super::{Outcome, render::Output};
 use crate::explain;
 use crate::ops::lend::Words;
 use crate::ops::{App, Error};
+use pintail_connect::Overrides;
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -45,6 +48,8 @@ pub(crate) enum Command {
     Roles(roles::Args),
     #[command(subcommand)]
     Bookmark(bookmark::Command),
+    Credentials(credentials::Args),
+    AwsConfig(aws_config::Args),
     Ls(ls::Args),
     Stat(stat::Args),
     Cat(cat::Args),
@@ -65,6 +70,14 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// Returns what the command line says in place of variables of the environment.
+    pub(crate) fn overrides(&self) -> Overrides {
+        match self {
+            Self::Credentials(args) => args.overrides(),
+            _ => Overrides::default(),
+        }
+    }
+
     pub(crate) async fn run(self, app: &App, output: &Output) -> Outcome {
         match self {
             Self::Demo(args) => args.run(app, output).await,
@@ -74,6 +87,8 @@ impl Command {
             Self::Whoami(args) => args.run(app, output).await,
             Self::Roles(args) => args.run(app, output).await,
             Self::Bookmark(command) => command.run(app, output).await,
+            Self::Credentials(args) => args.run(app, output).await,
+            Self::AwsConfig(args) => args.run(app, output).await,
             Self::Ls(args) => args.run(app, output).await,
             Self::Stat(args) => args.run(app, output).await,
             Self::Cat(args) => args.run(app, output).await,

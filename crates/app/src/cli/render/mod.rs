@@ -82,6 +82,11 @@ impl Output {
         self.json
     }
 
+    /// Returns the same output with talk for people, for a command whose standard output is not lines of ours.
+    pub(crate) fn as_text(&self) -> Self {
+        Self { json: false, ..self.clone() }
+    }
+
     /// Makes an output for when the environment could not be read.
     pub(crate) fn without_terminal(json: bool) -> Self {
         let terminal =
@@ -154,6 +159,20 @@ impl Output {
             self.insist("");
         }
         Ok(secret)
+    }
+
+    /// Asks a question that `y` or `yes` affirms, on standard error. `None` where nobody could answer.
+    pub(crate) async fn confirm(&self, question: &str) -> io::Result<Option<bool>> {
+        if !self.terminal.stdin || !self.terminal.stderr {
+            return Ok(None);
+        }
+        write!(io::stderr().lock(), "{question} [y/N] ")?;
+        let reading = tokio::task::spawn_blocking(|| {
+            let mut line = String::new();
+            io::stdin().read_line(&mut line).map(|_| line)
+        });
+        let line = reading.await.map_err(io::Error::other)??;
+        Ok(Some(["y", "yes"].contains(&line.trim().to_ascii_lowercase().as_str())))
     }
 
     /// Styles a text that goes to standard error.

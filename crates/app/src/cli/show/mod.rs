@@ -1,7 +1,9 @@
 //! What is shown for each result: one JSON line for programs, text for people.
 
+mod aws_config;
 mod bookmark;
 mod copy;
+mod credentials;
 mod demo;
 mod lend;
 mod listing;
@@ -11,8 +13,10 @@ mod sign_in;
 
 use serde::Serialize;
 
+pub(super) use aws_config::{aws_config, confirm_aws_config};
 pub(super) use bookmark::{ask_secret, bookmark, bookmark_added, bookmark_removed, bookmarks};
 pub(super) use copy::{CopyTalk, RemoveTalk, copy_plan, copy_report, remove_report};
+pub(super) use credentials::{credential, one_line};
 pub(super) use demo::{demo_end, demo_step, sandbox_ready};
 pub(super) use lend::{console, env, env_unset, keys_until, serving};
 pub(super) use listing::Listing;

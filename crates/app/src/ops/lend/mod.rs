@@ -25,7 +25,7 @@ use pintail_connect::{Access, NoCredential};
 use pintail_core::connection::Connection;
 use pintail_core::credential::{Credential, CredentialError, CredentialSource};
 use pintail_core::name::BookmarkName;
-use pintail_core::seam::HttpClient;
+use pintail_core::seam::{BoxFuture, HttpClient};
 
 pub(crate) use console::{Console, Opened, console};
 pub(crate) use error::LendError;
@@ -34,6 +34,7 @@ pub(crate) use serve::{Serve, Serving, serve};
 pub(crate) use shell::Shell;
 pub(crate) use variables::Variables;
 
+use super::credentials::LIFE_MIN;
 use super::{App, Error};
 
 /// What a bookmark has to lend.
@@ -50,7 +51,8 @@ pub(crate) struct Lent {
 impl Lent {
     /// Lends what a bookmark gives access with.
     pub(crate) fn new(access: Access, http: Arc<dyn HttpClient>) -> Self {
-        Self { source: access.source, connection: access.connection, http }
+        let connection = Arc::clone(&access.connection);
+        Self { source: Arc::new(LongLived(access)), connection, http }
     }
 }
 
@@ -82,10 +84,25 @@ pub(crate) async fn keys(app: &App, name: &BookmarkName) -> Result<(Variables, O
     Ok((Variables::keys(&lent.connection, &credential, ca_bundle)?, credential.expires_at))
 }
 
+/// The credentials of a bookmark with as much life as tools want: they renew what has less than a quarter of an hour, and
+/// would ask for every request.
+#[derive(Debug)]
+struct LongLived(Access);
+
+impl CredentialSource for LongLived {
+    fn credential(&self) -> BoxFuture<'_, Result<Option<Arc<Credential>>, CredentialError>> {
+        Box::pin(async {
+            let given = self.0.lasting(LIFE_MIN).await;
+            given.map_err(|missing| CredentialError { retry: missing.retry, source: Arc::new(missing) })
+        })
+    }
+
+    fn refused(&self, credential: &Credential) {
+        self.0.source.refused(credential);
+    }
+}
+
 /// Gives the credential to lend.
-///
-/// The one place that decides how much life it must have left. Tools renew what has less than a quarter of an hour (botocore
-/// even fails on it), and the source renews from a quarter of an hour before the end on, so what it gives is handed on.
 async fn lendable(source: &dyn CredentialSource) -> Result<Option<Arc<Credential>>, CredentialError> {
     source.credential().await
 }
