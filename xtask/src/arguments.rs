@@ -14,7 +14,7 @@ Usage:
   cargo xtask advisories [--db FOLDER]
       Compares the dependencies with the advisory database; needs the network, or a copy of the database.
   cargo xtask bench NAME… [--rounds N] [--json FILE]
-      Measures a release build beside other programs. Names: startup.
+      Measures a release build beside other programs. Names: startup, credentials.
 
 The bench is kept in PINTAIL_CACHE, else XDG_CACHE_HOME/pintail, else ~/.cache/pintail.";
 

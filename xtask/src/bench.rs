@@ -1,8 +1,10 @@
-//! Measures a release build of `pintail` beside other programs: `cargo xtask bench startup`.
+//! Measures a release build of `pintail` beside other programs: `cargo xtask bench startup credentials`.
 //!
 //! Contestants take turns within a round, so that a busy machine hurts all of them alike. Shown are medians of wall
 //! time, CPU time and peak memory, read from the kernel's account of each child. The first round warms caches and is
 //! thrown away.
+
+mod credentials;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -16,6 +18,9 @@ use crate::cache::Cache;
 use crate::interrupt;
 use crate::process;
 use crate::tools::Tools;
+
+/// The benchmarks.
+const NAMES: [&str; 2] = ["startup", "credentials"];
 
 /// Other people's programs that every benchmark is measured beside.
 pub(crate) const OTHERS: [&str; 3] = ["s5cmd", "rclone", "aws"];
@@ -37,17 +42,21 @@ struct Account {
 /// Runs the named benchmarks.
 pub(crate) fn run(options: &BenchOptions) -> Result<bool, String> {
     for name in &options.names {
-        if name != "startup" {
-            return Err(format!("no benchmark {name:?}; there is: startup"));
+        if !NAMES.contains(&name.as_str()) {
+            return Err(format!("no benchmark {name:?}; there are: {}", NAMES.join(", ")));
         }
     }
-    let needs: BTreeSet<&str> = OTHERS.into_iter().collect();
+    let needs: BTreeSet<&str> = OTHERS.into_iter().chain(["python"]).collect();
     let tools = Tools::prepare(&Cache::open()?, &needs);
     let pintail = release_build()?;
     let mut results = Vec::new();
     for name in &options.names {
-        let contestants = startup(&tools, &pintail)?;
-        results.push(measure(name, &contestants, options.rounds)?);
+        if name == "startup" {
+            results.push(measure(name, &startup(&tools, &pintail)?, options.rounds)?);
+        } else {
+            let home = credentials::Home::prepare(&pintail)?;
+            results.push(measure(name, &home.contestants(&tools, &pintail)?, options.rounds)?);
+        }
     }
     if let Some(path) = &options.json {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -116,7 +125,7 @@ fn measure(benchmark: &str, contestants: &[Contestant], rounds: usize) -> Result
         }
     }
     println!("\n{benchmark}, medians of {} rounds", rounds.max(1));
-    println!("{:<12} {:>10} {:>10} {:>10} {:>10}", "", "wall ms", "best ms", "CPU ms", "peak MiB");
+    println!("{:<14} {:>10} {:>10} {:>10} {:>10}", "", "wall ms", "best ms", "CPU ms", "peak MiB");
     let mut results = Vec::new();
     for (contestant, accounts) in contestants.iter().zip(&accounts) {
         let wall: Vec<f64> = accounts.iter().map(|account| account.wall_ms).collect();
@@ -124,7 +133,7 @@ fn measure(benchmark: &str, contestants: &[Contestant], rounds: usize) -> Result
         let wall = median(wall);
         let cpu = median(accounts.iter().map(|account| account.cpu_ms).collect());
         let peak = median(accounts.iter().map(|account| account.peak_mib).collect());
-        println!("{:<12} {wall:>10.1} {best:>10.1} {cpu:>10.1} {peak:>10.1}", contestant.name);
+        println!("{:<14} {wall:>10.1} {best:>10.1} {cpu:>10.1} {peak:>10.1}", contestant.name);
         results.push(json!({
             "name": contestant.name, "wall_ms": wall, "best_wall_ms": best, "cpu_ms": cpu, "peak_mib": peak,
         }));

@@ -105,6 +105,8 @@ pub(crate) const SUITES: &[Suite] = &[
             "seaweedfs_short",
             "hostile",
             "openssl",
+            "s3fs",
+            "fusermount3",
         ],
         kind: Kind::Tests(Selection::Module),
     },

