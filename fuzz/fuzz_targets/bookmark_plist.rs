@@ -4,12 +4,13 @@
 
 use libfuzzer_sys::fuzz_target;
 use pintail_core::bookmark::Bookmark;
-use pintail_core::connection::{Connection, ProfileDefaults, Sources};
+use pintail_core::connection::{Connection, Sources};
+use pintail_core::profile::Effective;
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(bookmark) = Bookmark::read(bytes) else { return };
     let _ = bookmark.name();
-    let sources = Sources { bookmark: &bookmark, profile: &ProfileDefaults::default(), preferences: &|_| None };
+    let sources = Sources { bookmark: &bookmark, profile: &Effective::s3(), preferences: &|_| None };
     let _ = Connection::of(&sources);
     // Escaping may make a file too large that was not.
     let Ok(file) = bookmark.write() else { return };

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use pintail_core::bookmark::Bookmark;
-use pintail_core::connection::{Connection, Issuer, Redirect, Way, property};
+use pintail_core::connection::{Connection, Issuer, Way, property};
 use pintail_core::name::{BookmarkName, NameError};
 use pintail_core::seam::Random;
 
@@ -162,6 +162,11 @@ impl Connector {
         replace: bool,
     ) -> Result<Connection, Error> {
         let mut bookmark = self.bookmarks().draft(name, settings, replace, self.random())?;
+        let is_web = [property::TENANT, property::ISSUER].iter().any(|key| bookmark.custom(key).is_some());
+        if is_web && bookmark.custom(property::REDIRECT).is_none() {
+            // Said outright: what a profile would say is the redirect address of another program.
+            bookmark.set_custom(property::REDIRECT, Some("http://localhost/"));
+        }
         let connection = self.meaning(name, &bookmark)?;
         complete(&mut bookmark, &connection);
         self.bookmarks().save(name, &bookmark)?;
@@ -171,22 +176,10 @@ impl Connector {
 
 /// Fills in what Cyberduck and Mountain Duck need to read the bookmark: vendor, host and port.
 fn complete(bookmark: &mut Bookmark, connection: &Connection) {
-    if let Way::WebIdentity(web) = &connection.way {
-        if bookmark.text("Provider").is_none() {
-            bookmark.set(
-                "Provider",
-                match web.issuer {
-                    Issuer::Entra { .. } => "aws-s3-sts-entra-oidc",
-                    Issuer::Other(_) => "pintail-s3-sts-oidc",
-                },
-            );
-        }
-        // Said outright: what the profile would say is the redirect address of another program.
-        if let Redirect::Loopback(url) = &web.redirect
-            && bookmark.custom(property::REDIRECT).is_none()
-        {
-            bookmark.set_custom(property::REDIRECT, Some(url.as_str()));
-        }
+    if bookmark.text("Provider").is_none()
+        && let Some(vendor) = vendor(&connection.way)
+    {
+        bookmark.set("Provider", vendor);
     }
     let (host, port) = match &connection.s3_endpoint {
         Some(url) => {
@@ -198,6 +191,24 @@ fn complete(bookmark: &mut Bookmark, connection: &Connection) {
     bookmark.set("Port", &port.to_string());
     if bookmark.custom(property::REGION).is_none() {
         bookmark.set("Region", connection.region.as_str());
+    }
+}
+
+/// Returns the profile of ours that a bookmark of this way has where it names none; for keys that is the protocol itself.
+fn vendor(way: &Way) -> Option<&'static str> {
+    match way {
+        Way::WebIdentity(web) => Some(match web.issuer {
+            Issuer::Entra { .. } => "aws-s3-sts-entra-oidc",
+            Issuer::Other(_) => "pintail-oidc",
+        }),
+        Way::Keys(_) => None,
+        Way::Anonymous => Some("pintail-anonymous"),
+        Way::AwsProfile { .. } => Some("s3-cli"),
+        Way::InstanceMetadata { .. } => Some("s3-role"),
+        Way::ContainerMetadata { .. } => Some("pintail-container"),
+        Way::AssumeRole { .. } => Some("aws-s3-sts-assumerole"),
+        Way::SessionToken { .. } => Some("aws-s3-getsessiontoken"),
+        Way::IdentityCenter(_) => Some("pintail-identity-center"),
     }
 }
 

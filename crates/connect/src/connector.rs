@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex};
 use jiff::Timestamp;
 use pintail_core::address::Address;
 use pintail_core::bookmark::Bookmark;
-use pintail_core::connection::{Connection, ProfileDefaults, Sources};
+use pintail_core::connection::{Connection, Sources, property};
 use pintail_core::name::{BookmarkName, Region};
+use pintail_core::profile::Effective;
 use pintail_core::seam::{Clock, CorrectedClock, HttpClient, Random};
 use pintail_store::ObjectStore;
 use pintail_store::s3::{AddressingStyle, Endpoint, S3Context, S3Options, S3Store};
@@ -18,6 +19,9 @@ use pintail_store::wrap::{ReadOnly, Trace};
 use tokio::sync::OnceCell;
 
 use crate::{Bookmarks, Environment, Error, SystemClock, SystemRandom};
+
+/// With one of these a bookmark says by itself how to sign in.
+const OWN_WORDS: [&str; 3] = [property::WAY, property::ISSUER, property::TENANT];
 
 /// A bookmark with everything behind it alive.
 #[derive(Debug)]
@@ -111,9 +115,18 @@ impl Connector {
     /// # Errors
     /// When it does not say enough, or says something impossible.
     pub fn meaning(&self, name: &BookmarkName, bookmark: &Bookmark) -> Result<Connection, Error> {
-        let profile =
-            ProfileDefaults { hostname: Some("s3.amazonaws.com".to_owned()), ..ProfileDefaults::default() };
-        let sources = Sources { bookmark, profile: &profile, preferences: &|_| None };
+        let (profiles, preferences) = (self.profiles()?, self.preferences()?);
+        let profile = match profiles.of(bookmark)? {
+            Some(listed) => profiles.effective(&listed.profile),
+            // A bookmark that says everything itself needs nobody's profile.
+            None if OWN_WORDS.iter().any(|key| bookmark.custom(key).is_some()) => Effective::s3(),
+            None => {
+                let vendor = bookmark.text("Provider").unwrap_or_default();
+                return Err(Error::NoProfile { name: name.clone(), vendor });
+            }
+        };
+        let preference = |key: &str| preferences.get(key).map(str::to_owned);
+        let sources = Sources { bookmark, profile: &profile, preferences: &preference };
         Connection::of(&sources).map_err(|source| Error::Connection { name: name.clone(), source })
     }
 

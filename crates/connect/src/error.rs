@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use pintail_core::bookmark::BookmarkError;
 use pintail_core::connection::{Connection, ConnectionError, WayName};
+use pintail_core::java_properties::PropertiesError;
 use pintail_core::name::{BookmarkName, NameError, RoleArn};
+use pintail_core::profile::ProfileError;
 use pintail_core::retry::Retry;
 use pintail_identity::keychain::KeychainError;
 use pintail_identity::oidc::{AuthorityError, ClientCertificateError, ScopeError};
@@ -78,6 +80,32 @@ pub enum Error {
     /// The application is confidential and its secret is not in the keychain.
     #[error("the keychain does not hold the application's secret")]
     NoClientSecret,
+    /// The preferences cannot be read or written.
+    #[error("could not use the preferences {}", path.display())]
+    Preferences {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        #[source]
+        source: PropertiesError,
+    },
+    /// The profile that a bookmark names is not installed.
+    #[error("bookmark {name} needs the profile {vendor:?}, which is not installed")]
+    NoProfile {
+        /// The bookmark.
+        name: BookmarkName,
+        /// The vendor that its key `Provider` names.
+        vendor: String,
+    },
+    /// A file is no profile.
+    #[error("could not read the profile {}", path.display())]
+    Profile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        #[source]
+        source: ProfileError,
+    },
     /// A proxy setting cannot be read.
     #[error(transparent)]
     Proxy(#[from] ProxyError),

@@ -12,6 +12,8 @@ mod file;
 mod identity;
 mod issuer_tokens;
 mod keychains;
+mod preferences;
+mod profiles;
 mod roles;
 mod system;
 
@@ -23,5 +25,7 @@ pub use error::{Error, NoCredential};
 pub use file::private_folder;
 pub use identity::{Identity, RoleSession, readable};
 pub use issuer_tokens::fresh;
+pub use preferences::Preferences;
+pub use profiles::{Before, Installed, Listed, Origin, Profiles, read as read_profile};
 pub use roles::OfferedRole;
 pub use system::{SystemClock, SystemRandom};

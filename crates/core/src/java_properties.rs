@@ -131,6 +131,8 @@ impl Properties {
                 let line_end = if text.contains("\r\n") { "\r\n" } else { "\n" };
                 match self.open_end {
                     OpenEnd::No if text.is_empty() || text.ends_with(['\n', '\r']) => {}
+                    // A line feed behind a carriage return belongs to the line that is there, and ends no other.
+                    OpenEnd::Continued if text.ends_with('\r') => text.push_str("\n\n"),
                     OpenEnd::No | OpenEnd::Continued => text.push_str(line_end),
                     OpenEnd::Backslash => text.extend([line_end, line_end]),
                 }
@@ -443,6 +445,15 @@ mod tests {
             0..40,
         )
         .prop_map(|parts| parts.concat())
+    }
+
+    #[test]
+    fn a_key_after_an_open_end_is_a_key() {
+        for text in ["a\\", "a\\\r", "a\\\n", "a\\\r\n", "a", "a\r"] {
+            let mut properties = Properties::read(text.as_bytes()).unwrap();
+            properties.set("b", "1").unwrap();
+            assert_eq!((properties.get("a"), properties.get("b")), (Some(""), Some("1")), "{text:?}");
+        }
     }
 
     proptest! {

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use pintail_core::address::{Address, Place};
 use pintail_core::bookmark::Bookmark;
-use pintail_core::connection::{Connection, ProfileDefaults, Sources};
+use pintail_core::connection::{Connection, Sources};
+use pintail_core::profile::Effective;
 use pintail_core::profile::Profile;
 
 fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
@@ -43,7 +44,7 @@ fn profiles() {
         let Ok(profile) = Profile::read(&bytes) else { continue };
         let variable = |name: &str| (name.len() < 4).then(|| format!("${{{name}x:-${{{name}}}}}"));
         let effective = profile.effective(&variable);
-        let _ = (effective.way(), effective.entra(), effective.identity());
+        let _ = (effective.way(), effective.identity());
         let again = Profile::read(&profile.write().unwrap()).unwrap();
         assert_eq!((again.effective(&variable), again), (effective, profile), "{name}");
         read += 1;
@@ -62,6 +63,6 @@ fn addresses() {
 }
 
 fn means_something(bookmark: &Bookmark) -> bool {
-    let sources = Sources { bookmark, profile: &ProfileDefaults::default(), preferences: &|_| None };
+    let sources = Sources { bookmark, profile: &Effective::s3(), preferences: &|_| None };
     Connection::of(&sources).is_ok()
 }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use pintail_core::name::Tenant;
-use pintail_core::profile::{Answer, Authorization, Effective, Profile, ProfileError, Protocol, Scheme, Way};
+use pintail_core::profile::{
+    Answer, Authorization, Effective, Profile, ProfileError, Protocol, Scheme, WayName,
+};
 use pintail_core::property_list::Value;
 
 fn corpus() -> BTreeMap<String, Vec<u8>> {
@@ -84,7 +85,7 @@ fn shapes_that_only_look_different_mean_the_same() {
             (Some(8443), Some("example-1")),
             "{name}"
         );
-        assert_eq!((effective.scheme, effective.way()), (Some(Scheme::Https), Some(Way::Keys)), "{name}");
+        assert_eq!((effective.scheme, effective.way()), (Some(Scheme::Https), Some(WayName::Keys)), "{name}");
     }
     assert_eq!(effective("crlf").help.as_deref(), Some("first\nsecond"));
     assert_eq!(effective("non-ascii").description, "Zürich ☁ 雲");
@@ -109,7 +110,7 @@ fn loose_values_are_understood() {
         ("authorization-blank", Authorization::Signature4),
     ] {
         assert_eq!(effective(name).authorization, expected, "{name}");
-        assert_eq!(effective(name).way(), Some(Way::Keys), "{name}");
+        assert_eq!(effective(name).way(), Some(WayName::Keys), "{name}");
     }
 
     let dictionary = effective("properties-dictionary");
@@ -143,19 +144,18 @@ fn blank_is_the_parent_and_variables_are_replaced() {
 #[test]
 fn sign_in_is_read_from_the_oauth_keys() {
     let entra = effective("entra");
-    assert_eq!(entra.way(), Some(Way::WebIdentity));
-    assert_eq!(entra.entra().unwrap().tenant, Tenant::Domain("contoso.example".into()));
+    assert_eq!(entra.way(), Some(WayName::WebIdentity));
     assert!(!entra.oauth_pkce && entra.configurable.role && !entra.configurable.password);
     assert_eq!(entra.sts_endpoint.as_deref(), Some("https://sts.eu-central-1.amazonaws.com/"));
     assert_eq!(entra.property("role_arn"), Some("arn:aws:iam::123456789012:role/Files"));
 
     let host = effective("oauth-at-the-host");
-    assert_eq!((host.way(), host.entra()), (Some(Way::WebIdentity), None));
+    assert_eq!(host.way(), Some(WayName::WebIdentity));
     let token = host.address(host.oauth_token_url.as_deref().unwrap(), "cloud.example.com", 443).unwrap();
     assert_eq!(token.as_str(), "https://cloud.example.com/oauth2/token");
 
-    assert_eq!(effective("context-path").way(), Some(Way::Keys));
-    assert_eq!(effective("context-metadata").way(), Some(Way::InstanceMetadata));
+    assert_eq!(effective("context-path").way(), Some(WayName::Keys));
+    assert_eq!(effective("context-metadata").way(), Some(WayName::InstanceMetadata));
 }
 
 #[test]

@@ -87,6 +87,20 @@ pub(super) fn explain(whole: &crate::ops::Error, error: &Error) -> Explanation {
         Error::OtherWay { name, .. } => {
             Explanation::new(error, Exit::Usage, [format!("Look at it: `pintail bookmark show {name}`.")])
         }
+        Error::NoProfile { vendor, .. } => Explanation::new(
+            error,
+            Exit::Failed,
+            [
+                format!("Install it: `pintail profile install FILE`, with the file whose Vendor is {vendor}."),
+                "`pintail profile ls` shows what there is.".into(),
+            ],
+        ),
+        Error::Preferences { path, .. } => {
+            Explanation::new(error, Exit::Failed, [format!("Mend the file {}.", path.display())])
+        }
+        Error::Profile { .. } => {
+            with(Exit::Failed, &["Get the file anew from whoever offers it; `pintail profile check FILE` tells more."])
+        }
         Error::UnknownKeychain(_) => with(Exit::Usage, &[]),
     }
 }

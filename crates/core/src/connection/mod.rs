@@ -13,11 +13,12 @@ use std::time::Duration;
 
 use url::Url;
 
-pub use self::read::{ProfileDefaults, Sources};
+pub use self::read::Sources;
 pub use self::way::{
-    Authentication, IdentityCenter, Issuer, IssuerAddress, LongTermKey, Redirect, Way, WayName, WebIdentity,
+    Authentication, IdentityCenter, Issuer, IssuerAddress, LongTermKey, Redirect, Way, WebIdentity,
 };
 use crate::name::{BucketName, KeyPrefix, NameError, Region, RoleArn, SessionName};
+pub use crate::profile::WayName;
 
 /// How long a session is asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -129,7 +129,11 @@ pub const CA_BUNDLE: &str = "pintail.ca_bundle";
 pub const REQUESTER_PAYS: &str = "s3.bucket.requesterpays";
 
 /// Other spellings of some of them, which Cyberduck and the AWS CLI use: (theirs, ours).
-pub const ALIASES: [(&str, &str); 4] = [
+pub const ALIASES: [(&str, &str); 8] = [
+    ("sso_start_url", SSO_START_URL),
+    ("sso_region", SSO_REGION),
+    ("sso_account_id", SSO_ACCOUNT),
+    ("sso_role_name", SSO_ROLE),
     ("s3.assumerole.rolearn", ROLE),
     ("duration_seconds", DURATION),
     ("s3.assumerole.rolesessionname", SESSION_NAME),

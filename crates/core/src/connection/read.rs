@@ -12,6 +12,7 @@ use super::{
 };
 use crate::bookmark::Bookmark;
 use crate::name::{BucketName, KeyPrefix, Partition, Region, RoleArn};
+use crate::profile::{Effective, Scheme, UnknownWay};
 use crate::secret::Secret;
 
 /// The user name that stands for nobody, in Cyberduck's bookmarks.
@@ -23,47 +24,14 @@ pub struct Sources<'a> {
     /// The bookmark.
     pub bookmark: &'a Bookmark,
     /// What its profile says.
-    pub profile: &'a ProfileDefaults,
+    pub profile: &'a Effective,
     /// The preferences, by property name.
     pub preferences: &'a dyn Fn(&str) -> Option<String>,
 }
 
-/// What a profile gives a connection, its inheritance and variables resolved.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ProfileDefaults {
-    /// The way in.
-    pub way: Option<WayName>,
-    /// Where people sign in.
-    pub authorization_url: Option<String>,
-    /// Where the answer comes back to.
-    pub redirect_url: Option<String>,
-    /// The application.
-    pub client_id: Option<String>,
-    /// Its secret.
-    pub client_secret: Option<Secret>,
-    /// What the sign-in asks for.
-    pub scopes: Vec<String>,
-    /// Where STS is.
-    pub sts_endpoint: Option<String>,
-    /// The host of bookmarks that name none.
-    pub hostname: Option<String>,
-    /// The port of bookmarks that name none.
-    pub port: Option<u16>,
-    /// The service is reached without TLS.
-    pub plain_http: bool,
-    /// The region of bookmarks that name none.
-    pub region: Option<String>,
-    /// A path before every request's, or the address of instance metadata.
-    pub context: Option<String>,
-    /// Where bookmarks that do not say start.
-    pub default_path: Option<String>,
-    /// The profile's `Properties`.
-    pub properties: Vec<(String, String)>,
-}
-
 impl fmt::Debug for Sources<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sources").field("profile", &self.profile.way).finish_non_exhaustive()
+        f.debug_struct("Sources").field("profile", &self.profile.vendor).finish_non_exhaustive()
     }
 }
 
@@ -75,9 +43,8 @@ impl Sources<'_> {
         let of = |layer: &dyn Fn(&str) -> Option<String>| {
             names.iter().find_map(|name| layer(name)).filter(|text| !text.is_empty())
         };
-        let properties = &self.profile.properties;
         of(&|name| self.bookmark.custom(name))
-            .or_else(|| of(&|name| Some(properties.iter().find(|(key, _)| key == name)?.1.clone())))
+            .or_else(|| of(&|name| self.profile.property(name).map(str::to_owned)))
             .or_else(|| of(&|name| (self.preferences)(name)))
     }
 
@@ -163,14 +130,19 @@ fn host(sources: &Sources<'_>) -> Result<Host, ConnectionError> {
     let (bookmark, profile) = (sources.bookmark, sources.profile);
     let port = match bookmark.text("Port") {
         // Cyberduck writes -1 for the usual one.
-        Some(text) if text == "-1" => profile.port,
+        Some(text) if text == "-1" => profile.default_port,
         Some(text) => {
             Some(text.parse().map_err(|_| ConnectionError::Value { what: "port", text: text.clone() })?)
         }
-        None => profile.port,
+        None => profile.default_port,
     };
-    match bookmark.text("Hostname").or_else(|| profile.hostname.clone()) {
-        Some(host) => place::read(&host, port, !profile.plain_http),
+    let usual = || {
+        let region = sources.text(property::REGION).or_else(|| bookmark.text("Region"));
+        let by_region = region.or_else(|| profile.region.clone()).and_then(|it| profile.hostname_in(&it));
+        by_region.or_else(|| profile.default_hostname.clone().filter(|_| !profile.asks_hostname))
+    };
+    match bookmark.text("Hostname").or_else(usual) {
+        Some(host) => place::read(&host, port, profile.scheme != Some(Scheme::Http)),
         None if sources.text(property::S3_ENDPOINT).is_some() => {
             Ok(Host::Aws { region: None, bucket: None, dual_stack: false })
         }
@@ -180,13 +152,16 @@ fn host(sources: &Sources<'_>) -> Result<Host, ConnectionError> {
 
 fn way(sources: &Sources<'_>) -> Result<Way, ConnectionError> {
     let username = sources.bookmark.text("Username");
-    let said = sources.text(property::WAY).map(|text| text.parse()).transpose()?;
+    let said = sources.text(property::WAY).map(|text| {
+        text.parse().map_err(|error: UnknownWay| ConnectionError::Value { what: "way in", text: error.text })
+    });
+    let said = said.transpose()?;
     let web = [property::ISSUER, property::TENANT];
     let name = match said {
         Some(name) => name,
         None if username.as_deref() == Some(ANONYMOUS) => WayName::Anonymous,
         None if web.iter().any(|key| sources.bookmark.custom(key).is_some()) => WayName::WebIdentity,
-        None => sources.profile.way.unwrap_or(WayName::Keys),
+        None => sources.profile.way().unwrap_or(WayName::Keys),
     };
     let key = || match username.clone() {
         Some(id) => Ok(LongTermKey { id }),
@@ -240,7 +215,8 @@ fn web_identity(sources: &Sources<'_>) -> Result<WebIdentity, ConnectionError> {
     let usual = ["openid", "profile", "offline_access"];
     let mut extra_scopes = sources.words(property::SCOPES);
     extra_scopes.extend(profile.scopes.iter().filter(|scope| !usual.contains(&scope.as_str())).cloned());
-    let client_id = sources.text(property::CLIENT_ID).or_else(|| profile.client_id.clone());
+    let client_id =
+        sources.text(property::CLIENT_ID).or_else(|| profile.oauth_client_id.value().map(str::to_owned));
     Ok(WebIdentity {
         issuer: issuer_of(sources)?,
         client_id: client_id
@@ -252,7 +228,7 @@ fn web_identity(sources: &Sources<'_>) -> Result<WebIdentity, ConnectionError> {
             .parse()?,
         authentication: authentication(sources)?,
         extra_scopes,
-        redirect: redirect(sources.text(property::REDIRECT).or_else(|| profile.redirect_url.clone()))?,
+        redirect: redirect(sources.text(property::REDIRECT).or_else(|| profile.oauth_redirect_url.clone()))?,
         login_hint: sources.bookmark.text("Username"),
         roles,
     })
@@ -283,8 +259,12 @@ fn issuer_of(sources: &Sources<'_>) -> Result<Issuer, ConnectionError> {
         key: property::TENANT,
         option: "--tenant or --issuer",
     };
-    let Some(text) = &sources.profile.authorization_url else { return Err(missing) };
-    let url = address("authorization address", text)?;
+    let Some(text) = &sources.profile.oauth_authorization_url else { return Err(missing) };
+    let own = sources.bookmark.text("Hostname").or_else(|| sources.profile.default_hostname.clone());
+    let port = sources.profile.default_port.unwrap_or(443);
+    let url = sources.profile.address(text, &own.unwrap_or_default(), port);
+    let unreadable = || ConnectionError::Value { what: "authorization address", text: text.clone() };
+    let url = url.ok_or_else(unreadable)?;
     match issuer::of_authorization_url(&url) {
         Some(Issuer::Entra { tenant, authority }) => Ok(Issuer::Entra {
             tenant,
@@ -354,7 +334,7 @@ fn authentication(sources: &Sources<'_>) -> Result<Authentication, ConnectionErr
         None => Ok(sources
             .text(property::CLIENT_SECRET)
             .map(Secret::new)
-            .or_else(|| sources.profile.client_secret.clone())
+            .or_else(|| sources.profile.oauth_client_secret.value().map(Secret::new))
             .filter(|secret| !secret.is_empty())
             .map_or(Authentication::Public, Authentication::SecretInFile)),
         Some("secret") => Ok(Authentication::Secret),

@@ -7,77 +7,8 @@ use url::Url;
 
 use super::ConnectionError;
 use crate::name::{AccountId, ClientId, Region, RoleArn, Tenant};
+use crate::profile::WayName;
 use crate::secret::Secret;
-
-/// The name of a way, as the property `pintail.way` and messages write it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum WayName {
-    /// Sign in at an OpenID Connect issuer, exchange the ID token at STS.
-    WebIdentity,
-    /// Access keys.
-    Keys,
-    /// Nothing: unsigned requests.
-    Anonymous,
-    /// A profile of the AWS CLI's shared configuration.
-    AwsProfile,
-    /// The metadata service of an EC2 instance.
-    InstanceMetadata,
-    /// The credential endpoint of a container.
-    ContainerMetadata,
-    /// A role, taken with access keys.
-    AssumeRole,
-    /// A session of access keys, bought with a one-time code.
-    SessionToken,
-    /// IAM Identity Center.
-    IdentityCenter,
-}
-
-impl WayName {
-    /// All of them.
-    pub const ALL: [Self; 9] = [
-        Self::WebIdentity,
-        Self::Keys,
-        Self::Anonymous,
-        Self::AwsProfile,
-        Self::InstanceMetadata,
-        Self::ContainerMetadata,
-        Self::AssumeRole,
-        Self::SessionToken,
-        Self::IdentityCenter,
-    ];
-
-    /// Returns the name.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::WebIdentity => "web-identity",
-            Self::Keys => "keys",
-            Self::Anonymous => "anonymous",
-            Self::AwsProfile => "aws-profile",
-            Self::InstanceMetadata => "instance-metadata",
-            Self::ContainerMetadata => "container-metadata",
-            Self::AssumeRole => "assume-role",
-            Self::SessionToken => "session-token",
-            Self::IdentityCenter => "identity-center",
-        }
-    }
-}
-
-impl fmt::Display for WayName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for WayName {
-    type Err = ConnectionError;
-
-    fn from_str(text: &str) -> Result<Self, ConnectionError> {
-        Self::ALL
-            .into_iter()
-            .find(|way| way.as_str() == text)
-            .ok_or_else(|| ConnectionError::Value { what: "way in", text: text.to_owned() })
-    }
-}
 
 /// How a credential is had, with what that needs.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,13 +3,17 @@
 //! Two rules say when the parent's default counts. For most keys a blank text is as good as none. For the client ID,
 //! the client secret and truth values only an absent key is none: an empty secret says "there is no secret".
 
+use std::fmt;
+
 use url::Url;
 
 use super::substitute::substitute;
-use super::{Authorization, EntraAuthority, Profile, ProfileId, Protocol, Way, key};
+use super::{Authorization, Profile, ProfileId, Protocol, WayName, key};
 
 /// What a profile says about something that a person may have to be asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// Its `Debug` does not show the value: one of them is a secret.
+#[derive(Clone, PartialEq, Eq)]
 pub enum Answer {
     /// Nothing: a person is asked, if it is needed.
     Ask,
@@ -17,6 +21,16 @@ pub enum Answer {
     Empty,
     /// This.
     Value(String),
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ask => "Ask",
+            Self::Empty => "Empty",
+            Self::Value(_) => "Value(…)",
+        })
+    }
 }
 
 impl Answer {
@@ -179,6 +193,11 @@ pub struct Effective {
 }
 
 impl Effective {
+    /// Returns the protocol S3 itself, with nothing of a profile.
+    pub fn s3() -> Self {
+        Profile::new(&ProfileId::s3(None), "").effective(&|_| None)
+    }
+
     pub(super) fn of(profile: &Profile, variable: &dyn Fn(&str) -> Option<String>) -> Self {
         let given = Given { profile, variable };
         let protocol = profile.protocol();
@@ -284,33 +303,27 @@ impl Effective {
 
     /// Returns the way to a credential: the one that `pintail.way` names, else what vendor, OAuth keys and flags say.
     /// `None` for other protocols.
-    pub fn way(&self) -> Option<Way> {
+    pub fn way(&self) -> Option<WayName> {
         if self.protocol != Protocol::S3 {
             return None;
         }
-        if let Some(way) = self.property(Way::PROPERTY).and_then(|word| word.trim().parse().ok()) {
+        if let Some(way) = self.property(WayName::PROPERTY).and_then(|word| word.trim().parse().ok()) {
             return Some(way);
         }
-        if let Some(way) = Way::of_vendor(&self.vendor) {
+        if let Some(way) = WayName::of_vendor(&self.vendor) {
             return Some(way);
         }
         let oauth_urls = self.oauth_authorization_url.is_some() || self.oauth_token_url.is_some();
         let can = &self.configurable;
         Some(if self.authorization.is_oauth() || oauth_urls {
-            Way::WebIdentity
+            WayName::WebIdentity
         } else if self.context.as_deref().is_some_and(is_web_address) {
-            Way::InstanceMetadata
+            WayName::InstanceMetadata
         } else if can.anonymous && !can.username && !can.password && !can.oauth {
-            Way::Anonymous
+            WayName::Anonymous
         } else {
-            Way::Keys
+            WayName::Keys
         })
-    }
-
-    /// Returns Entra's cloud and tenant, where the OAuth addresses name them.
-    pub fn entra(&self) -> Option<EntraAuthority> {
-        let addresses = [&self.oauth_authorization_url, &self.oauth_token_url];
-        addresses.into_iter().flatten().find_map(|address| EntraAuthority::of(address))
     }
 
     /// Returns the host of a region, where the host's label has the word `REGION` in it and needs nothing else filled
@@ -421,7 +434,7 @@ mod tests {
         assert!(plain.oauth_pkce && plain.configurable.password && !plain.configurable.oauth);
         assert_eq!(plain.placeholders.username.as_deref(), Some("Access Key ID"));
         assert_eq!((plain.sts_endpoint.as_deref(), plain.region.as_deref()), (None, None));
-        assert_eq!(plain.way(), Some(Way::Keys));
+        assert_eq!(plain.way(), Some(WayName::Keys));
     }
 
     #[test]
@@ -497,33 +510,42 @@ mod tests {
     fn ways_are_told_apart() {
         let way = |set: &dyn Fn(&mut Profile)| effective(set).way();
         for (vendor, expected) in [
-            ("s3-cli", Way::AwsProfile),
-            ("s3-role", Way::InstanceMetadata),
-            ("aws-s3-sts-assumerole", Way::AssumeRole),
-            ("aws-s3-getsessiontoken", Way::SessionToken),
+            ("s3-cli", WayName::AwsProfile),
+            ("s3-role", WayName::InstanceMetadata),
+            ("aws-s3-sts-assumerole", WayName::AssumeRole),
+            ("aws-s3-getsessiontoken", WayName::SessionToken),
         ] {
             assert_eq!(way(&|profile| profile.set_text(key::VENDOR, vendor)), Some(expected));
         }
         for flow in ["AuthorizationCode", "PasswordGrant"] {
-            assert_eq!(way(&|profile| profile.set_text(key::AUTHORIZATION, flow)), Some(Way::WebIdentity));
+            assert_eq!(
+                way(&|profile| profile.set_text(key::AUTHORIZATION, flow)),
+                Some(WayName::WebIdentity)
+            );
         }
-        assert_eq!(way(&|profile| profile.set_text(key::OAUTH_TOKEN_URL, "/token")), Some(Way::WebIdentity));
+        assert_eq!(
+            way(&|profile| profile.set_text(key::OAUTH_TOKEN_URL, "/token")),
+            Some(WayName::WebIdentity)
+        );
         let metadata = "http://169.254.169.254/latest/meta-data/iam/security-credentials/role";
-        assert_eq!(way(&|profile| profile.set_text(key::CONTEXT, metadata)), Some(Way::InstanceMetadata));
-        assert_eq!(way(&|profile| profile.set_text(key::CONTEXT, "/prefix")), Some(Way::Keys));
+        assert_eq!(way(&|profile| profile.set_text(key::CONTEXT, metadata)), Some(WayName::InstanceMetadata));
+        assert_eq!(way(&|profile| profile.set_text(key::CONTEXT, "/prefix")), Some(WayName::Keys));
         let anonymous = |profile: &mut Profile| {
             profile.set_flag("Anonymous Configurable", true);
             profile.set_flag("Username Configurable", false);
             profile.set_flag("Password Configurable", false);
         };
-        assert_eq!(way(&anonymous), Some(Way::Anonymous));
-        for expected in Way::ALL {
+        assert_eq!(way(&anonymous), Some(WayName::Anonymous));
+        for expected in WayName::ALL {
             assert_eq!(
-                way(&|profile| profile.set_property(Way::PROPERTY, Some(expected.as_str()))),
+                way(&|profile| profile.set_property(WayName::PROPERTY, Some(expected.as_str()))),
                 Some(expected)
             );
         }
-        assert_eq!(way(&|profile| profile.set_property(Way::PROPERTY, Some("magic"))), Some(Way::Keys));
+        assert_eq!(
+            way(&|profile| profile.set_property(WayName::PROPERTY, Some("magic"))),
+            Some(WayName::Keys)
+        );
         assert_eq!(way(&|profile| profile.set_text(key::PROTOCOL, "sftp")), None);
     }
 

@@ -14,7 +14,7 @@ mod way;
 use std::fmt;
 
 pub use effective::{Answer, Configurable, Effective, Identity, Placeholders, Scheme};
-pub use way::{Authorization, EntraAuthority, Way};
+pub use way::{Authorization, UnknownWay, WayName};
 
 use crate::property_list::{self, Dictionary, PropertyListError, Value};
 

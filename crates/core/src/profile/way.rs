@@ -1,15 +1,11 @@
-//! Ways in: what a profile asks of a person before S3 answers, and what its addresses say about the issuer.
+//! Ways in: what a profile asks of a person before S3 answers.
 
 use std::fmt;
 use std::str::FromStr;
 
-use url::Url;
-
-use crate::name::Tenant;
-
 /// How a connection comes to its credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
+pub enum WayName {
     /// None at all: public buckets.
     Anonymous,
     /// Keys that go to STS for a role's, with or without a second factor.
@@ -30,7 +26,7 @@ pub enum Way {
     WebIdentity,
 }
 
-impl Way {
+impl WayName {
     /// All of them.
     pub const ALL: [Self; 9] = [
         Self::Anonymous,
@@ -74,7 +70,7 @@ impl Way {
     }
 }
 
-impl fmt::Display for Way {
+impl fmt::Display for WayName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
@@ -88,7 +84,7 @@ pub struct UnknownWay {
     pub text: String,
 }
 
-impl FromStr for Way {
+impl FromStr for WayName {
     type Err = UnknownWay;
 
     fn from_str(text: &str) -> Result<Self, UnknownWay> {
@@ -140,87 +136,15 @@ impl Authorization {
     }
 }
 
-/// The part of an Entra address that says which cloud and which tenant.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EntraAuthority {
-    /// The cloud: scheme and host, such as `https://login.microsoftonline.com/`.
-    pub authority: Url,
-    /// The tenant, which may be `common`.
-    pub tenant: Tenant,
-}
-
-impl EntraAuthority {
-    /// The hosts of Entra's clouds: global, China, United States government, and the global one's old name.
-    pub const HOSTS: [&str; 4] = [
-        "login.microsoftonline.com",
-        "login.partner.microsoftonline.cn",
-        "login.microsoftonline.us",
-        "login.windows.net",
-    ];
-
-    /// Reads an address of Entra's version 2 endpoints (`…/TENANT/oauth2/v2.0/authorize` or `…/token`). `None` for
-    /// every other address: of other issuers nothing can be told from their endpoints.
-    pub fn of(address: &str) -> Option<Self> {
-        let url = Url::parse(address.trim()).ok()?;
-        let host = url.host_str()?;
-        let is_entra = Self::HOSTS.contains(&host) || host.ends_with(".ciamlogin.com");
-        if url.scheme() != "https" || url.port().is_some() || !is_entra {
-            return None;
-        }
-        let path: Vec<&str> = url.path_segments()?.collect();
-        let [tenant, "oauth2", "v2.0", "authorize" | "token"] = path[..] else { return None };
-        Some(Self { authority: Url::parse(&format!("https://{host}/")).ok()?, tenant: tenant.parse().ok()? })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn every_way_has_a_word() {
-        for way in Way::ALL {
+        for way in WayName::ALL {
             assert_eq!(way.to_string().parse(), Ok(way));
         }
-        assert_eq!("key".parse::<Way>().unwrap_err().to_string(), "\"key\" is no way in");
-    }
-
-    #[test]
-    fn entra_addresses_tell_cloud_and_tenant() {
-        let guid = "11111111-2222-3333-4444-555555555555";
-        for (address, authority, tenant) in [
-            (
-                "https://login.microsoftonline.com/common/oauth2/v2.0/authorize".to_owned(),
-                "https://login.microsoftonline.com/",
-                Tenant::Common,
-            ),
-            (
-                format!("https://login.microsoftonline.us/{guid}/oauth2/v2.0/token"),
-                "https://login.microsoftonline.us/",
-                Tenant::Guid(guid.into()),
-            ),
-            (
-                " https://login.partner.microsoftonline.cn/Contoso.cn/oauth2/v2.0/token".to_owned(),
-                "https://login.partner.microsoftonline.cn/",
-                Tenant::Domain("contoso.cn".into()),
-            ),
-        ] {
-            let read = EntraAuthority::of(&address).unwrap();
-            assert_eq!((read.authority.as_str(), read.tenant), (authority, tenant));
-        }
-        for address in [
-            "",
-            "/oauth/token",
-            "https://accounts.google.com/o/oauth2/v2/auth",
-            "https://keycloak.example.com/realms/x/protocol/openid-connect/token",
-            "https://login.microsoftonline.com.example.com/common/oauth2/v2.0/token",
-            "https://example.com/common/oauth2/v2.0/token",
-            "http://login.microsoftonline.com/common/oauth2/v2.0/token",
-            "https://login.microsoftonline.com/common/oauth2/token",
-            "https://login.microsoftonline.com/x/common/oauth2/v2.0/token",
-            "https://login.microsoftonline.com//oauth2/v2.0/token",
-        ] {
-            assert_eq!(EntraAuthority::of(address), None, "{address}");
-        }
+        assert_eq!("key".parse::<WayName>().unwrap_err().to_string(), "\"key\" is no way in");
     }
 }

@@ -21,7 +21,8 @@ pub(super) fn is_chained(connection: &Connection) -> bool {
 #[cfg(test)]
 pub(super) mod tests {
     use pintail_core::bookmark::Bookmark;
-    use pintail_core::connection::{ProfileDefaults, Sources};
+    use pintail_core::connection::Sources;
+    use pintail_core::profile::Effective;
 
     use super::*;
 
@@ -37,8 +38,7 @@ pub(super) mod tests {
             bookmark.set_custom(key, Some(value));
         }
         bookmark.set("Hostname", "s3.amazonaws.com");
-        let sources =
-            Sources { bookmark: &bookmark, profile: &ProfileDefaults::default(), preferences: &|_| None };
+        let sources = Sources { bookmark: &bookmark, profile: &Effective::s3(), preferences: &|_| None };
         Connection::of(&sources).unwrap()
     }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::name::Tenant;
+use crate::profile::{ProfileId, builtin};
 
 fn bookmark(custom: &[(&str, &str)]) -> Bookmark {
     let mut bookmark = Bookmark::new(&"work".parse().unwrap(), "11111111-2222-4333-8444-555555555555");
@@ -11,11 +12,11 @@ fn bookmark(custom: &[(&str, &str)]) -> Bookmark {
     bookmark
 }
 
-fn amazon() -> ProfileDefaults {
-    ProfileDefaults { hostname: Some("s3.amazonaws.com".into()), ..ProfileDefaults::default() }
+fn amazon() -> Effective {
+    Effective::s3()
 }
 
-fn read(bookmark: &Bookmark, profile: &ProfileDefaults) -> Result<Connection, ConnectionError> {
+fn read(bookmark: &Bookmark, profile: &Effective) -> Result<Connection, ConnectionError> {
     Connection::of(&Sources { bookmark, profile, preferences: &|_| None })
 }
 
@@ -41,7 +42,8 @@ fn three_values_are_enough() {
 
 #[test]
 fn what_is_missing_or_wrong_is_named() {
-    let issuerless = ProfileDefaults { way: Some(WayName::WebIdentity), ..amazon() };
+    let issuerless =
+        Effective { properties: vec![("pintail.way".into(), "web-identity".into())], ..amazon() };
     for (at, message) in [(0, "no tenant or issuer"), (1, "no client ID")] {
         let mut fewer = ENOUGH.to_vec();
         fewer.remove(at);
@@ -87,7 +89,7 @@ fn several_roles_keep_their_order_and_are_named_once() {
 #[test]
 fn the_bookmark_wins_over_the_profile_and_that_over_the_preferences() {
     let of = |custom: &[(&str, &str)], properties: &[(&str, &str)]| {
-        let profile = ProfileDefaults {
+        let profile = Effective {
             properties: properties.iter().map(|&(key, text)| (key.into(), text.into())).collect(),
             ..amazon()
         };
@@ -119,13 +121,9 @@ fn other_spellings_are_read() {
 
 #[test]
 fn a_bookmark_of_cyberduck_means_what_its_profile_says() {
-    let profile = ProfileDefaults {
-        way: Some(WayName::WebIdentity),
-        authorization_url: Some("https://login.microsoftonline.com/common/oauth2/v2.0/authorize".into()),
-        redirect_url: Some("x-cyberduck-action://oauth".into()),
-        scopes: vec!["openid".into(), "offline_access".into(), "email".into()],
-        ..amazon()
-    };
+    let profile = builtin::find(&ProfileId::s3(Some("aws-s3-sts-entra-oidc"))).unwrap();
+    let mut profile = profile.profile().effective(&|_| None);
+    profile.scopes.push("email".into());
     let connection = read(&bookmark(&ENOUGH[1..]), &profile).unwrap();
     let web = web(&connection);
     assert_eq!(web.issuer, Issuer::Entra { tenant: Tenant::Common, authority: None });
@@ -176,7 +174,8 @@ fn hosts_and_ports_are_places() {
         let mut bookmark = bookmark(&[("pintail.way", "anonymous")]);
         bookmark.set("Hostname", host);
         bookmark.set("Port", port);
-        let profile = ProfileDefaults { plain_http, ..amazon() };
+        let scheme = if plain_http { Scheme::Http } else { Scheme::Https };
+        let profile = Effective { scheme: Some(scheme), ..amazon() };
         let connection = read(&bookmark, &profile).unwrap();
         let endpoint = connection.s3_endpoint.map(|url| url.to_string());
         (endpoint, connection.region.to_string(), connection.default_path)
@@ -188,4 +187,43 @@ fn hosts_and_ports_are_places() {
         (None, "eu-west-3".into(), text("/files"))
     );
     assert_eq!(of("minio.example", "9000", true).0, text("http://minio.example:9000/"));
+}
+
+#[test]
+fn a_service_with_regions_is_found_by_the_region() {
+    let profile =
+        builtin::find(&ProfileId::s3(Some("pintail-wasabi"))).unwrap().profile().effective(&|_| None);
+    let mut keys = bookmark(&[("s3.location", "eu-central-2")]);
+    keys.set("Username", "AKIAEXAMPLE");
+    let connection = read(&keys, &profile).unwrap();
+    assert_eq!(connection.s3_endpoint.unwrap().as_str(), "https://s3.eu-central-2.wasabisys.com/");
+}
+
+#[test]
+fn every_profile_of_ours_says_what_it_needs() {
+    for one in builtin::all() {
+        let profile = one.profile().effective(&|_| None);
+        let mut empty = bookmark(&[]);
+        // What is missing is named one after the other, never a value that cannot be read.
+        for _ in 0..8 {
+            let Err(error) = read(&empty, &profile) else { break };
+            let ConnectionError::Missing { key, .. } = error else { panic!("{}: {error}", one.vendor) };
+            let value = match key {
+                "Hostname" => "s3.example.com",
+                "Username" => "AKIAEXAMPLE",
+                property::TENANT => "contoso.com",
+                property::ROLE => "arn:aws:iam::123456789012:role/R",
+                property::SSO_REGION => "eu-west-1",
+                property::SSO_START_URL => "https://example.awsapps.com/start",
+                property::ISSUER => "https://issuer.example.com",
+                _ => "11111111-2222-3333-4444-555555555555",
+            };
+            match key {
+                "Hostname" | "Username" => empty.set(key, value),
+                _ => empty.set_custom(key, Some(value)),
+            }
+        }
+        let read = read(&empty, &profile);
+        assert!(read.is_ok(), "{}: {read:?}", one.vendor);
+    }
 }
