@@ -138,6 +138,14 @@ impl Endpoint {
         &self.region
     }
 
+    /// Returns the address of a bucket in the region that is asked first, without a slash at its end.
+    #[must_use]
+    pub fn bucket_address(&self, bucket: &BucketName) -> String {
+        let place = self.place(Some(bucket), &self.region);
+        let scheme = if place.origin.https { "https" } else { "http" };
+        format!("{scheme}://{}{}", place.authority, place.path)
+    }
+
     /// Tells whether this is Amazon's own service, whose abilities are known.
     pub(super) fn is_aws(&self) -> bool {
         matches!(self.host, ServiceHost::Aws { .. })
@@ -273,9 +281,7 @@ mod tests {
 
     fn shown(endpoint: &Endpoint, bucket: &str) -> String {
         let bucket: BucketName = bucket.parse().unwrap();
-        let place = endpoint.place(Some(&bucket), endpoint.region());
-        let scheme = if place.origin.https { "https" } else { "http" };
-        format!("{scheme}://{}{} {}", place.authority, place.path, place.region)
+        format!("{} {}", endpoint.bucket_address(&bucket), endpoint.region())
     }
 
     fn at(url: &str) -> Endpoint {
