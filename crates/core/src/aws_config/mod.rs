@@ -3,7 +3,7 @@
 //! [`SharedConfig::parse`] takes the two texts, [`SharedConfig::resolve`] says where a profile's credentials come from and
 //! which endpoints it wants. Which files are read, environment variables, and every exchange with a server are the
 //! caller's. The model is botocore: what the AWS command line makes of a file, this module makes of it, with the
-//! tolerance that [`grammar`] lists. Nothing here prints a value of a file, except those that an error is about.
+//! tolerance that `grammar` lists. Nothing here prints a value of a file, except those that an error is about.
 
 mod grammar;
 mod resolve;

@@ -14,7 +14,7 @@ const HEAD: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>
 /// Characters of base64 in a line, as Apple's tools write it.
 const BASE64_LINE_CHARS: usize = 68;
 
-/// Writes a dictionary as a property list in XML that [`read`](super::read) gives back as it is.
+/// Writes a dictionary as a property list in XML that [`read`](super::read()) gives back as it is.
 ///
 /// # Errors
 /// When a text has a character that XML does not allow, or the result is too large, deep or long to be read again.

@@ -1,7 +1,7 @@
 //! Hidden properties: what each is called, takes and does, and which of several places decides.
 //!
 //! Cyberduck and Mountain Duck have properties that no dialog shows and that may stand in a bookmark, a profile or
-//! `default.properties`. [`catalogue`] lists those that mean something here, under Cyberduck's names, and our own; [`find`]
+//! `default.properties`. [`catalogue()`] lists those that mean something here, under Cyberduck's names, and our own; [`find`]
 //! looks one up, [`Setting::check`] parses a value, [`Layers`] decides between the places. Nothing here reads a file.
 
 mod catalogue;
