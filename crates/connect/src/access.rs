@@ -10,7 +10,11 @@ use pintail_core::name::BookmarkName;
 use pintail_core::seam::BoxFuture;
 
 use crate::identity::RoleSession;
-use crate::{Connector, Error, NoCredential};
+use crate::{Connector, NoCredential};
+
+/// How long a credential that is handed to another program has to live, wherever a renewal can give as much: botocore fetches
+/// another one in the last quarter of an hour, and would call again for every request.
+pub const LENT_LIFE_MIN: Duration = Duration::from_secs(15 * 60);
 
 /// What a bookmark gives access with.
 #[derive(Clone)]
@@ -41,7 +45,21 @@ impl fmt::Debug for Access {
     }
 }
 
+/// A source whose credential lives as long as it lives.
+struct AsIs(Arc<dyn CredentialSource>);
+
+impl Lasting for AsIs {
+    fn lasting(&self, _: Duration) -> BoxFuture<'_, Result<Option<Arc<Credential>>, CredentialError>> {
+        self.0.credential()
+    }
+}
+
 impl Access {
+    /// Puts an access together from a source of one's own, whose credential is taken as it comes.
+    pub fn new(name: BookmarkName, connection: Arc<Connection>, source: Arc<dyn CredentialSource>) -> Self {
+        Self { name, connection, lasting: Arc::new(AsIs(Arc::clone(&source))), source }
+    }
+
     /// Returns the credential of the moment; `None` for anonymous access.
     ///
     /// # Errors
@@ -58,7 +76,8 @@ impl Access {
         self.lasting.lasting(min_life).await.map_err(|error| self.missing(error))
     }
 
-    fn missing(&self, error: CredentialError) -> NoCredential {
+    /// Says why there is no credential, and for which bookmark.
+    pub(crate) fn missing(&self, error: CredentialError) -> NoCredential {
         match error.source.downcast_ref::<NoCredential>() {
             Some(missing) => missing.clone(),
             None => NoCredential {
@@ -76,7 +95,7 @@ impl Connector {
     ///
     /// # Errors
     /// When the bookmark cannot be used.
-    pub async fn access(&self, name: &BookmarkName) -> Result<Access, Error> {
+    pub async fn access(&self, name: &BookmarkName) -> Result<Access, crate::Error> {
         let connection = self.connection(name)?;
         match &connection.way {
             Way::WebIdentity(_) => {
@@ -85,7 +104,7 @@ impl Connector {
                 let lasting = Arc::clone(&session) as Arc<dyn Lasting>;
                 Ok(Access { name: name.clone(), connection, source: session, lasting })
             }
-            other => Err(Error::OtherWay { name: name.clone(), way: other.name() }),
+            other => Err(crate::Error::OtherWay { name: name.clone(), way: other.name() }),
         }
     }
 }

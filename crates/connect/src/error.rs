@@ -16,6 +16,8 @@ use pintail_identity::sts;
 use pintail_store::s3::EndpointError;
 use pintail_store::transport::{ProxyError, TlsError};
 
+use crate::NoHome;
+
 /// A bookmark could not be connected.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -115,6 +117,9 @@ pub enum Error {
     /// A scope cannot be asked for.
     #[error("a scope cannot be asked for")]
     Scope(#[source] ScopeError),
+    /// No folder for state is known.
+    #[error(transparent)]
+    NoHome(#[from] NoHome),
     /// There is no live credential.
     #[error(transparent)]
     Session(#[from] NoCredential),

@@ -2,12 +2,27 @@
 //!
 //! A [`Connector`] is one program's view: its [`Environment`], its collection of [`Bookmarks`], and the connections it has
 //! made. The command line is built on it, and any other Rust program can be.
+//!
+//! A program that has its own S3 client and only wants the sign-in begins with [`face::PintailCredentials`]: it implements
+//! what the AWS SDK (feature `aws-sdk`) and the crate `object_store` (feature `object-store`) ask for credentials.
+//!
+//! ```no_run
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! use pintail_connect::{Connector, Environment};
+//!
+//! let connector = Connector::new(Environment::read()?);
+//! let work = connector.access(&"work".parse()?).await?;
+//! let until = work.ready().await?.and_then(|credential| credential.expires_at);
+//! # Ok(())
+//! # }
+//! ```
 
 mod access;
 mod bookmarks;
 mod connector;
 mod environment;
 mod error;
+pub mod face;
 mod file;
 mod identity;
 mod issuer_tokens;
@@ -17,7 +32,7 @@ mod profiles;
 mod roles;
 mod system;
 
-pub use access::Access;
+pub use access::{Access, LENT_LIFE_MIN};
 pub use bookmarks::{Bookmarks, Settings};
 pub use connector::{Connected, Connector, endpoint};
 pub use environment::{Environment, Folders, NoHome, Overrides, Terminal};
@@ -29,3 +44,8 @@ pub use preferences::Preferences;
 pub use profiles::{Before, Installed, Listed, Origin, Profiles, read as read_profile};
 pub use roles::OfferedRole;
 pub use system::{SystemClock, SystemRandom};
+
+// The words that the interface above is written in.
+pub use pintail_core::connection::Connection;
+pub use pintail_core::credential::{Credential, CredentialSource};
+pub use pintail_core::name::BookmarkName;

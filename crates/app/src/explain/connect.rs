@@ -50,6 +50,8 @@ pub(super) fn explain(whole: &crate::ops::Error, error: &Error) -> Explanation {
         Error::NoClientSecret => {
             with(Exit::Failed, &["Give it again: `pintail bookmark add … --client-secret --force`."])
         }
+        // The fact names the variable that helps.
+        Error::NoHome(_) => with(Exit::Failed, &[]),
         Error::Proxy(_) => with(Exit::Failed, &["Correct HTTPS_PROXY, http_proxy or NO_PROXY."]),
         Error::S3Endpoint(_) => with(Exit::Usage, &["Correct --endpoint of the bookmark."]),
         Error::Scope(_) => with(Exit::Usage, &["Correct --scope of the bookmark."]),

@@ -1,18 +1,13 @@
 //! Lending the credential to other programs, one call at a time: what `credential_process` asks for.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use pintail_connect::Access;
+use pintail_connect::{Access, LENT_LIFE_MIN};
 use pintail_core::credential::Credential;
 use pintail_core::name::{AccountId, BookmarkName};
 
 use super::lend::LendError;
 use super::{App, Error};
-
-/// How long a credential that is handed out has to live, wherever a renewal can give as much: botocore fetches another one
-/// in the last quarter of an hour, and would call again for every request.
-pub(crate) const LIFE_MIN: Duration = Duration::from_secs(15 * 60);
 
 /// A credential for another program.
 #[derive(Debug)]
@@ -29,7 +24,7 @@ pub(crate) struct Lent {
 /// Nothing is sent anywhere while the stored one lives long enough.
 pub(crate) async fn lend(app: &App, name: &BookmarkName) -> Result<Lent, Error> {
     let access: Access = app.access(name).await?;
-    let credential = access.lasting(LIFE_MIN).await?;
+    let credential = access.lasting(LENT_LIFE_MIN).await?;
     let credential = credential.ok_or_else(|| LendError::Anonymous(name.clone()))?;
     Ok(Lent { credential, account: access.connection.role().map(|role| role.account().clone()) })
 }

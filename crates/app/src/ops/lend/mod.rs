@@ -21,7 +21,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use pintail_connect::{Access, NoCredential};
+use pintail_connect::{Access, LENT_LIFE_MIN, NoCredential};
 use pintail_core::connection::Connection;
 use pintail_core::credential::{Credential, CredentialError, CredentialSource};
 use pintail_core::name::BookmarkName;
@@ -34,7 +34,6 @@ pub(crate) use serve::{Serve, Serving, serve};
 pub(crate) use shell::Shell;
 pub(crate) use variables::Variables;
 
-use super::credentials::LIFE_MIN;
 use super::{App, Error};
 
 /// What a bookmark has to lend.
@@ -92,7 +91,7 @@ struct LongLived(Access);
 impl CredentialSource for LongLived {
     fn credential(&self) -> BoxFuture<'_, Result<Option<Arc<Credential>>, CredentialError>> {
         Box::pin(async {
-            let given = self.0.lasting(LIFE_MIN).await;
+            let given = self.0.lasting(LENT_LIFE_MIN).await;
             given.map_err(|missing| CredentialError { retry: missing.retry, source: Arc::new(missing) })
         })
     }
