@@ -16,7 +16,7 @@ use crate::policy::HandOver;
 use crate::process;
 use crate::report::{self, Line, Verdict};
 use crate::servers::{FOREIGN_VARIABLES, Servers};
-use crate::suites::{Kind, SUITES, Selection, Suite, programs_behind};
+use crate::suites::{FEATURES, Kind, SUITES, Selection, Suite, programs_behind};
 use crate::tools::Tools;
 
 /// Exit code by which nextest says that an expression matched no test.
@@ -178,17 +178,20 @@ impl Runner<'_> {
 
     fn nextest(&self) -> Result<Command, String> {
         let mut nextest = Command::new(self.tools.get("cargo-nextest")?);
-        nextest.args(["nextest", "run", "--workspace", "--cargo-quiet"]);
+        nextest.args(["nextest", "run", "--workspace", "--cargo-quiet", "--features", FEATURES]);
         Ok(nextest)
     }
 
     fn docs(&self) -> Result<Outcome, String> {
         let mut test = Command::new("cargo");
-        let (status, text) =
-            process::capture(test.args(["test", "--doc", "--quiet", "--workspace", "--locked"]), true)?;
+        let (status, text) = process::capture(
+            test.args(["test", "--doc", "--quiet", "--workspace", "--locked", "--features", FEATURES]),
+            true,
+        )?;
         let (mut passed, mut failed) = doc_counts(&text, status);
         let mut doc = Command::new("cargo");
         doc.args(["doc", "--quiet", "--workspace", "--no-deps", "--document-private-items", "--locked"]);
+        doc.args(["--features", FEATURES]);
         if process::run(doc.env("RUSTDOCFLAGS", "-D warnings"))?.success() {
             passed += 1;
         } else {

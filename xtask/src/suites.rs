@@ -10,6 +10,10 @@ use std::process::Command;
 use crate::process;
 use crate::tools::on_path;
 
+/// Every optional part of ours, on in everything that builds: the same features everywhere, so that what one suite has built
+/// serves the next.
+pub(crate) const FEATURES: &str = "pintail-connect/aws-sdk,pintail-connect/object-store";
+
 /// How a suite is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -62,6 +66,8 @@ pub(crate) const SUITES: &[Suite] = &[
             "--workspace",
             "--all-targets",
             "--locked",
+            "--features",
+            FEATURES,
             "--",
             "-D",
             "warnings",
