@@ -31,11 +31,15 @@ pub struct Bookmarks {
 
 impl Bookmarks {
     /// Looks at the bookmarks under a configuration folder. Nothing is read or made yet.
+    #[must_use]
     pub fn at(config: &Path) -> Self {
         Self { folder: config.join("bookmarks") }
     }
 
     /// Returns the names of all bookmarks, sorted.
+    ///
+    /// # Errors
+    /// When the folder of bookmarks cannot be read.
     pub fn names(&self) -> Result<Vec<BookmarkName>, Error> {
         let entries = match fs::read_dir(&self.folder) {
             Ok(entries) => entries,
@@ -51,6 +55,9 @@ impl Bookmarks {
     }
 
     /// Reads one bookmark.
+    ///
+    /// # Errors
+    /// When there is none of that name, or its file cannot be read.
     pub fn load(&self, name: &BookmarkName) -> Result<Bookmark, Error> {
         let path = self.file(name);
         let file = match fs::read(&path) {
@@ -64,6 +71,9 @@ impl Bookmarks {
     }
 
     /// Decides which bookmark is meant when none is named: the one of the environment, or the only one there is.
+    ///
+    /// # Errors
+    /// When the one chosen is no name, and when none is chosen and there is not exactly one.
     pub fn default(&self, chosen: Option<&str>) -> Result<BookmarkName, Error> {
         if let Some(chosen) = chosen {
             return chosen.parse().map_err(|e: NameError| Error::Name(e));
@@ -121,6 +131,9 @@ impl Bookmarks {
     }
 
     /// Removes a bookmark's file.
+    ///
+    /// # Errors
+    /// When there is none of that name, or its file cannot be removed.
     pub fn remove(&self, name: &BookmarkName) -> Result<(), Error> {
         let path = self.file(name);
         match fs::remove_file(&path) {
@@ -133,6 +146,7 @@ impl Bookmarks {
     }
 
     /// Returns the file of a bookmark, whether it exists or not.
+    #[must_use]
     pub fn file(&self, name: &BookmarkName) -> PathBuf {
         self.folder.join(format!("{name}.duck"))
     }

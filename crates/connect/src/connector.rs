@@ -47,6 +47,7 @@ pub struct Connector {
 
 impl Connector {
     /// Starts a run. Nothing is read or connected yet.
+    #[must_use]
     pub fn new(environment: Environment) -> Self {
         Self {
             environment,

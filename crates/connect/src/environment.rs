@@ -99,7 +99,7 @@ impl Environment {
     /// Reads the environment of this process.
     ///
     /// # Errors
-    /// When no place for state is known.
+    /// When neither `PINTAIL_HOME` nor a home folder is set.
     pub fn read() -> Result<Self, NoHome> {
         Self::read_with(Overrides::default())
     }
@@ -156,6 +156,7 @@ impl Environment {
 impl Environment {
     /// Makes surroundings that know nothing but a folder for their state: no proxy, no terminal, no browser, and the encrypted
     /// file as keychain.
+    #[must_use]
     pub fn in_folder(home: &Path) -> Self {
         Self {
             folders: Folders {

@@ -174,6 +174,7 @@ pub enum Error {
 
 impl Error {
     /// Makes an error of a file or folder.
+    #[must_use]
     pub fn local(action: &'static str, path: &Path, source: io::Error) -> Self {
         Self::Local { action, path: path.to_owned(), source }
     }

@@ -47,6 +47,7 @@ pub struct Identity {
 
 impl Identity {
     /// Returns what the bookmark says of the sign-in.
+    #[must_use]
     pub fn web(&self) -> &WebIdentity {
         &self.web
     }
@@ -99,6 +100,7 @@ impl Identity {
 }
 
 /// Reads the roles of a token's claim. What is no role is left out: it could not be asked for.
+#[must_use]
 pub fn readable(texts: &[String]) -> Vec<RoleArn> {
     texts.iter().filter_map(|text| text.parse().ok()).collect()
 }
@@ -115,6 +117,7 @@ pub struct RoleSession {
 
 impl RoleSession {
     /// Says why there is no credential, and for which bookmark.
+    #[must_use]
     pub fn missing(&self, source: Arc<SessionError>) -> NoCredential {
         let retry = source.retry();
         NoCredential { name: self.name.clone(), connection: Arc::clone(&self.connection), source, retry }

@@ -12,6 +12,7 @@ use pintail_identity::session::{FreshTokens, TokenSource, TokenSourceError};
 use pintail_identity::sts::TokenFacts;
 
 /// Puts checked tokens into the form that a session takes.
+#[must_use]
 pub fn fresh(tokens: Tokens) -> FreshTokens {
     let claims = &tokens.claims;
     let person = claims.preferred_username.as_ref().or(claims.email.as_ref()).or(claims.name.as_ref());

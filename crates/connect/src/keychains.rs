@@ -13,6 +13,9 @@ use crate::{Connector, Error};
 impl Connector {
     /// Returns the keychain of this run: the Secret Service, then the kernel's keyring, then an encrypted file, unless one is
     /// named.
+    ///
+    /// # Errors
+    /// When `PINTAIL_KEYCHAIN` names none.
     pub fn keychain(&self) -> Result<Arc<dyn Keychain>, Error> {
         let folders = &self.environment.folders;
         let bus = self.environment.session_bus.clone();
