@@ -63,3 +63,79 @@ fn a_read_only_bookmark_refuses_before_anybody_is_asked() {
     assert_eq!(cloud.sandbox().recorder().count(pintail_sandbox::Service::S3, "PutObject"), before);
     cloud.env.run(["ls", &format!("lab:{bucket}/")]).succeeded();
 }
+
+/// behaviour: roles
+#[test]
+fn the_roles_of_a_signed_claim_are_offered_and_one_is_chosen() {
+    let cloud = Cloud::start();
+    let (signed, reader) = {
+        let summary = cloud.summary();
+        (summary.signed_role_arn.clone(), summary.read_only_role_arn.clone())
+    };
+    cloud.env.run(["bookmark", "rm", "lab"]).succeeded();
+    let (tenant, client, authority) =
+        (cloud.summary().tenant.clone(), cloud.summary().client_id.clone(), cloud.authority());
+    let (region, s3, sts) = (
+        cloud.summary().region.clone(),
+        cloud.summary().s3_endpoint.clone(),
+        cloud.summary().sts_endpoint.clone(),
+    );
+    let add = [
+        "bookmark",
+        "add",
+        "lab",
+        "--tenant",
+        &tenant,
+        "--authority",
+        &authority,
+        "--client-id",
+        &client,
+        "--region",
+        &region,
+        "--endpoint",
+        &s3,
+        "--sts-endpoint",
+        &sts,
+    ];
+    // No role in the bookmark: the sign-in brings them.
+    cloud.env.run(add).succeeded();
+    let before = cloud.env.run(["roles", "lab"]).exited(4);
+    assert!(before.stderr.contains("pintail login lab"), "{}", before.stderr);
+
+    let fay = cloud.summary().users.iter().position(|user| user.username.starts_with("fay"));
+    let fay = fay.expect("the one whose tokens list roles");
+    let unclear = cloud.sign_in("lab", fay).exited(2);
+    assert!(unclear.stderr.contains(&signed) && unclear.stderr.contains("--role"), "{}", unclear.stderr);
+    let offered = cloud.env.run(["roles", "lab", "--json"]).succeeded().json_lines();
+    let named: Vec<_> = offered.iter().map(|line| line["role"].as_str().expect("an ARN")).collect();
+    assert!(named.contains(&signed.as_str()) && named.contains(&reader.as_str()), "{named:?}");
+    assert!(offered.iter().all(|line| line["chosen"] == false));
+
+    let name = signed.rsplit('/').next().expect("a name");
+    let who = cloud.env.run(["whoami", "lab", "--role", name, "--json"]).succeeded().json();
+    assert_eq!(who["role"], signed.as_str());
+    let who = cloud.env.run(["whoami", "lab", "--json"]).succeeded().json();
+    assert_eq!(who["role"], signed.as_str(), "the choice is remembered");
+    let other = cloud.summary().role_arn.clone();
+    cloud.env.run(["whoami", "lab", "--role", &other]).exited(2);
+}
+
+/// behaviour: roles
+#[test]
+fn two_people_under_one_client_id_do_not_meet() {
+    let cloud = Cloud::start();
+    let names: Vec<String> = cloud.summary().users.iter().map(|user| user.username.clone()).collect();
+    let reader = cloud.summary().read_only_role_arn.clone();
+    for (number, bookmark) in [(0, "alice"), (1, "bob")] {
+        cloud.bookmark(bookmark, &["--account", &names[number], "--role-arn", &reader]);
+        cloud.sign_in(bookmark, number).succeeded();
+    }
+    let who = |bookmark: &str| {
+        cloud.env.run(["whoami", bookmark, "--json"]).succeeded().json()["person"].as_str().map(str::to_owned)
+    };
+    assert_eq!(who("alice"), Some(names[0].clone()));
+    assert_eq!(who("bob"), Some(names[1].clone()));
+    cloud.env.run(["logout", "alice"]).succeeded();
+    cloud.env.run(["whoami", "alice"]).exited(4);
+    assert_eq!(who("bob"), Some(names[1].clone()));
+}
