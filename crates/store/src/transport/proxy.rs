@@ -46,7 +46,8 @@ impl ProxyConfig {
     ///
     /// An address is `[http://][USER:PASSWORD@]HOST[:PORT]`, empty for none. The list knows host names (which also
     /// mean the names below them), IP addresses, networks (`10.0.0.0/8`), each with an optional port, and `*`. This
-    /// machine (loopback addresses, `localhost` and the names below it) is always reached directly.
+    /// machine (loopback addresses, `localhost` and the names below it) and its link (`169.254.0.0/16`, `fe80::/10` and
+    /// `fd00:ec2::/32`, where metadata services are) are always reached directly.
     ///
     /// # Errors
     /// When an address is of another form; `https` and SOCKS proxies are not supported. The address itself is not
@@ -71,10 +72,10 @@ impl ProxyConfig {
         })
     }
 
-    /// Returns the proxy that stands before an origin. None stands before this machine: what is meant to stay on it
-    /// would leave it.
+    /// Returns the proxy that stands before an origin. None stands before this machine and its link: what is meant to
+    /// stay there would leave it, and a proxy's metadata service is another machine's.
     pub(super) fn of(&self, origin: &Origin) -> Option<&Proxy> {
-        if is_loopback(&origin.host) {
+        if is_loopback(&origin.host) || is_of_this_link(&origin.host) {
             return None;
         }
         let proxy = if origin.https { &self.https } else { &self.http }.as_ref()?;
@@ -278,6 +279,15 @@ impl Exception {
     }
 }
 
+/// Tells whether an address is of this machine's link, or of Amazon's services there.
+fn is_of_this_link(host: &str) -> bool {
+    match host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().map(|ip| ip.to_canonical()) {
+        Ok(IpAddr::V4(ip)) => ip.is_link_local(),
+        Ok(IpAddr::V6(ip)) => ip.is_unicast_link_local() || ip.segments()[..2] == [0xfd00, 0x0ec2],
+        Err(_) => false,
+    }
+}
+
 fn network(text: &str) -> Option<ExceptedHost> {
     let (address, prefix_bits) = match text.split_once('/') {
         Some((address, bits)) => (address, Some(bits.parse::<u8>().ok()?)),
@@ -351,6 +361,27 @@ mod tests {
             }
         }
         assert!(config.of(&Origin::new(false, "10.0.0.1", None)).is_some());
+    }
+
+    #[test]
+    fn no_proxy_stands_before_metadata_services() {
+        let config = ProxyConfig::parse(Some("http://proxy:1"), Some("http://proxy:1"), None).unwrap();
+        for (host, direct) in [
+            ("169.254.169.254", true),
+            ("169.254.170.2", true),
+            ("[fd00:ec2::254]", true),
+            ("[fd00:ec2::23]", true),
+            ("[::ffff:169.254.169.254]", true),
+            ("[fe80::1]", true),
+            ("169.255.0.1", false),
+            ("[fd00:ec3::254]", false),
+            ("169.254.169.254.example", false),
+        ] {
+            for https in [false, true] {
+                let origin = Origin::new(https, host, None);
+                assert_eq!(config.of(&origin).is_none(), direct, "{host}");
+            }
+        }
     }
 
     #[test]
