@@ -77,6 +77,8 @@ pub struct Connection {
     pub sts_endpoint: StsEndpoint,
     /// The region to sign for and to reach S3 in when the bucket's is not known.
     pub region: Region,
+    /// Somebody named the region; else it is the usual one of the partition.
+    pub region_said: bool,
     /// Another S3 than Amazon's.
     pub s3_endpoint: Option<Url>,
     /// Buckets stand in the path, not in the host name. `None`: as the endpoint suggests.

@@ -90,10 +90,12 @@ impl Connection {
             Host::Other(url) => (None, None, false, Some(url)),
         };
         let said = sources.text(property::REGION).or_else(|| bookmark.text("Region"));
-        let region = match said.or_else(|| sources.profile.region.clone()) {
-            Some(region) => region.parse()?,
-            None => by_host.unwrap_or_else(|| region_of(&way)),
+        let said = match said.or_else(|| sources.profile.region.clone()) {
+            Some(region) => Some(region.parse()?),
+            None => by_host,
         };
+        let region_said = said.is_some();
+        let region = said.unwrap_or_else(|| region_of(&way));
         let sts = sources.text(property::STS_ENDPOINT).or_else(|| sources.profile.sts_endpoint.clone());
         Ok(Self {
             way,
@@ -101,6 +103,7 @@ impl Connection {
             read_only: bookmark.text("Readonly").as_deref() == Some("true"),
             sts_endpoint: sts_endpoint(sts.as_deref())?,
             region,
+            region_said,
             s3_endpoint: sources.address("S3 endpoint", property::S3_ENDPOINT)?.or(other),
             path_style: sources.flag("path style", property::PATH_STYLE)?,
             dual_stack: sources.flag("dual stack", property::DUAL_STACK)?.unwrap_or(dual_stack_host),

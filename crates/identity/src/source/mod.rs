@@ -53,7 +53,8 @@ pub struct ProviderContext {
 }
 
 impl ProviderContext {
-    fn sts(&self) -> ExchangeSeams<'_> {
+    /// Returns the doors as calls to STS take them.
+    pub fn sts(&self) -> ExchangeSeams<'_> {
         ExchangeSeams { http: &*self.http, clock: &*self.clock, random: &*self.random }
     }
 }

@@ -128,6 +128,28 @@ impl RenewingSource {
         }
     }
 
+    /// Fetches a credential whatever there is, and keeps it in the place of the old one: for a person who signs in anew.
+    ///
+    /// # Errors
+    /// When none can be had. The old one stays then.
+    pub async fn anew(&self) -> Result<Arc<Credential>, Arc<ProviderError>> {
+        let inner = &self.0;
+        let fetched = match &inner.kept {
+            None => Arc::new(inner.fetch().await.map_err(Arc::new)?),
+            Some(kept) => {
+                let lease = inner.acquire(kept).await.map_err(Arc::new)?;
+                let stored = inner.stored(kept).await;
+                let fetched = inner.fetch_and_keep(kept, &lease, stored.as_ref()).await;
+                lease.release().await;
+                fetched.map_err(Arc::new)?
+            }
+        };
+        // What a renewal under way brings is older.
+        inner.forget();
+        inner.memory().current = Some(Arc::clone(&fetched));
+        Ok(Arc::clone(&fetched.credential))
+    }
+
     /// Forgets the credential here and in the keychain, and tells whether one was kept there.
     ///
     /// A credential that another process holds works until its end.
@@ -227,6 +249,15 @@ impl Inner {
         if let Some(record) = self.serving(stored.as_ref(), min_life) {
             return Ok(adopted(record));
         }
+        self.fetch_and_keep(kept, lease, stored.as_ref()).await
+    }
+
+    async fn fetch_and_keep(
+        &self,
+        kept: &Kept,
+        lease: &Lease,
+        stored: Option<&CredentialRecord>,
+    ) -> Result<Arc<Current>, ProviderError> {
         let current = self.fetch().await?;
         if !lease.still_held().await {
             tracing::warn!("another process took the renewal over; its result stands");
