@@ -9,8 +9,7 @@ use pintail_core::credential::{Credential, CredentialError, CredentialSource};
 use pintail_core::name::BookmarkName;
 use pintail_core::seam::BoxFuture;
 
-use crate::identity::RoleSession;
-use crate::{Connector, NoCredential};
+use crate::{Connector, LastingSource, NoCredential};
 
 /// How long a credential that is handed to another program has to live, wherever a renewal can give as much: botocore fetches
 /// another one in the last quarter of an hour, and would call again for every request.
@@ -25,18 +24,8 @@ pub struct Access {
     pub connection: Arc<Connection>,
     /// What signs requests.
     pub source: Arc<dyn CredentialSource>,
-    lasting: Arc<dyn Lasting>,
-}
-
-/// Gives a credential that lives for a while, where a renewal can give as much.
-trait Lasting: Send + Sync {
-    fn lasting(&self, min_life: Duration) -> BoxFuture<'_, Result<Option<Arc<Credential>>, CredentialError>>;
-}
-
-impl Lasting for RoleSession {
-    fn lasting(&self, min_life: Duration) -> BoxFuture<'_, Result<Option<Arc<Credential>>, CredentialError>> {
-        Box::pin(async move { self.given(self.session.current_credential_for(min_life).await) })
-    }
+    /// The same, for those who want a credential with some life left.
+    lasting: Arc<dyn LastingSource>,
 }
 
 impl fmt::Debug for Access {
@@ -46,9 +35,20 @@ impl fmt::Debug for Access {
 }
 
 /// A source whose credential lives as long as it lives.
+#[derive(Debug)]
 struct AsIs(Arc<dyn CredentialSource>);
 
-impl Lasting for AsIs {
+impl CredentialSource for AsIs {
+    fn credential(&self) -> BoxFuture<'_, Result<Option<Arc<Credential>>, CredentialError>> {
+        self.0.credential()
+    }
+
+    fn refused(&self, credential: &Credential) {
+        self.0.refused(credential);
+    }
+}
+
+impl LastingSource for AsIs {
     fn lasting(&self, _: Duration) -> BoxFuture<'_, Result<Option<Arc<Credential>>, CredentialError>> {
         self.0.credential()
     }
@@ -56,8 +56,20 @@ impl Lasting for AsIs {
 
 impl Access {
     /// Puts an access together from a source of one's own, whose credential is taken as it comes.
-    pub fn new(name: BookmarkName, connection: Arc<Connection>, source: Arc<dyn CredentialSource>) -> Self {
-        Self { name, connection, lasting: Arc::new(AsIs(Arc::clone(&source))), source }
+    pub fn of_source(
+        name: BookmarkName,
+        connection: Arc<Connection>,
+        source: Arc<dyn CredentialSource>,
+    ) -> Self {
+        Self::new(name, connection, Arc::new(AsIs(source)))
+    }
+
+    pub(crate) fn new(
+        name: BookmarkName,
+        connection: Arc<Connection>,
+        lasting: Arc<dyn LastingSource>,
+    ) -> Self {
+        Self { name, connection, source: Arc::clone(&lasting) as Arc<dyn CredentialSource>, lasting }
     }
 
     /// Returns the credential of the moment; `None` for anonymous access.
@@ -68,12 +80,18 @@ impl Access {
         self.source.credential().await.map_err(|error| self.missing(error))
     }
 
-    /// As [`Access::ready`], with at least so much life left, where a renewal can give as much.
+    /// Returns a credential that works for at least `min_life` where renewal makes that possible, else what still works;
+    /// `None` for anonymous access.
     ///
     /// # Errors
     /// When there is none and none can be had.
     pub async fn lasting(&self, min_life: Duration) -> Result<Option<Arc<Credential>>, NoCredential> {
         self.lasting.lasting(min_life).await.map_err(|error| self.missing(error))
+    }
+
+    /// Returns what can be asked for a credential with some life left, for as long as somebody needs it.
+    pub fn lasting_source(&self) -> Arc<dyn LastingSource> {
+        Arc::clone(&self.lasting)
     }
 
     /// Says why there is no credential, and for which bookmark.
@@ -84,7 +102,6 @@ impl Access {
                 name: self.name.clone(),
                 connection: Arc::clone(&self.connection),
                 source: error.source,
-                retry: error.retry,
             },
         }
     }
@@ -100,11 +117,10 @@ impl Connector {
         match &connection.way {
             Way::WebIdentity(_) => {
                 let session = self.role_session(name).await?;
-                let (connection, session) = (Arc::clone(&session.connection), Arc::new(session));
-                let lasting = Arc::clone(&session) as Arc<dyn Lasting>;
-                Ok(Access { name: name.clone(), connection, source: session, lasting })
+                let connection = Arc::clone(&session.connection);
+                Ok(Access::new(name.clone(), connection, Arc::new(session)))
             }
-            other => Err(crate::Error::OtherWay { name: name.clone(), way: other.name() }),
+            _ => Ok(self.way_in(name, None).await?.access()),
         }
     }
 }

@@ -203,7 +203,9 @@ fn complete(bookmark: &mut Bookmark, connection: &Connection) {
     };
     bookmark.set("Hostname", &host);
     bookmark.set("Port", &port.to_string());
-    if bookmark.custom(property::REGION).is_none() {
+    // The region of an AWS profile is its own unless the bookmark says another.
+    let by_profile = matches!(connection.way, Way::AwsProfile { .. }) && !connection.region_said;
+    if bookmark.custom(property::REGION).is_none() && !by_profile {
         bookmark.set("Region", connection.region.as_str());
     }
 }

@@ -215,7 +215,7 @@ impl Connector {
 
     pub(crate) fn transport(&self, ca_bundle: Option<&str>) -> Result<Transport, Error> {
         let environment = &self.environment;
-        let bundle = ca_bundle.map(PathBuf::from).or_else(|| environment.ca_bundle.clone());
+        let bundle = ca_bundle.map(|text| environment.path(text)).or_else(|| environment.ca_bundle.clone());
         let trust = match bundle {
             Some(path) => TlsTrust::Bundle(fs::read(&path).map_err(|e| Error::local("read", &path, e))?),
             None => TlsTrust::System,

@@ -7,6 +7,8 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
+use pintail_core::secret::Secret;
+use pintail_identity::source::CredentialProcess;
 
 /// What the outside says that is not on the command line.
 #[derive(Clone, Debug)]
@@ -45,6 +47,45 @@ pub struct Environment {
     pub told: Overrides,
     /// The bus a Secret Service would be on: `DBUS_SESSION_BUS_ADDRESS`, or its usual socket.
     pub session_bus: Option<String>,
+    /// The person's home folder, which `~` in paths stands for.
+    pub home: Option<PathBuf>,
+    /// What the AWS command line and SDKs would find here.
+    pub aws: AwsEnvironment,
+}
+
+/// The variables of the AWS command line and SDKs that say where credentials are.
+#[derive(Clone, Debug, Default)]
+pub struct AwsEnvironment {
+    /// `AWS_CONFIG_FILE`, else `~/.aws/config`.
+    pub config_file: Option<PathBuf>,
+    /// `AWS_SHARED_CREDENTIALS_FILE`, else `~/.aws/credentials`.
+    pub credentials_file: Option<PathBuf>,
+    /// `~/.aws/sso/cache`: where the AWS command line keeps its sign-ins at IAM Identity Center.
+    pub sso_cache: Option<PathBuf>,
+    /// `AWS_ACCESS_KEY_ID`.
+    pub access_key_id: Option<String>,
+    /// `AWS_SECRET_ACCESS_KEY`.
+    pub secret_access_key: Option<Secret>,
+    /// `AWS_SESSION_TOKEN`.
+    pub session_token: Option<Secret>,
+    /// `AWS_CONTAINER_CREDENTIALS_RELATIVE_URI`: a path at the ECS agent.
+    pub container_path: Option<String>,
+    /// `AWS_CONTAINER_CREDENTIALS_FULL_URI`.
+    pub container_address: Option<String>,
+    /// `AWS_CONTAINER_AUTHORIZATION_TOKEN`.
+    pub container_token: Option<Secret>,
+    /// `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE`.
+    pub container_token_file: Option<PathBuf>,
+    /// `AWS_EC2_METADATA_SERVICE_ENDPOINT`.
+    pub metadata_address: Option<String>,
+    /// `AWS_EC2_METADATA_DISABLED` is `true`: the metadata service of the instance must not be asked.
+    pub metadata_disabled: bool,
+    /// `AWS_ENDPOINT_URL_SSO`: the access portal of IAM Identity Center.
+    pub portal_address: Option<String>,
+    /// `AWS_ENDPOINT_URL_SSO_OIDC`: the sign-in service of IAM Identity Center.
+    pub center_address: Option<String>,
+    /// Which credential programs this process runs inside of.
+    pub credential_process: Option<String>,
 }
 
 /// What a command line says in place of variables: a program that calls us may not pass variables on.
@@ -111,6 +152,7 @@ impl Environment {
     pub fn read_with(overrides: Overrides) -> Result<Self, NoHome> {
         let text = |name: &str| variable(name).and_then(|value| value.into_string().ok());
         let either = |name: &str| text(name).or_else(|| text(&name.to_ascii_lowercase()));
+        let home = etcetera::home_dir().ok();
         let has_window_system = variable("DISPLAY").is_some() || variable("WAYLAND_DISPLAY").is_some();
         let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
         let told = Overrides {
@@ -149,7 +191,50 @@ impl Environment {
                 let socket = Path::new(&text("XDG_RUNTIME_DIR")?).join("bus");
                 socket.exists().then(|| format!("unix:path={}", socket.display()))
             }),
+            aws: AwsEnvironment::read(home.as_deref()),
+            home,
         })
+    }
+
+    /// Returns the path that a text in a bookmark or a configuration file means: `~` at its beginning is the home folder.
+    pub fn path(&self, text: &str) -> PathBuf {
+        expanded(Path::new(text), self.home.as_deref())
+    }
+}
+
+impl AwsEnvironment {
+    fn read(home: Option<&Path>) -> Self {
+        let text = |name: &str| variable(name).and_then(|value| value.into_string().ok());
+        let file = |name: &str, usual: &str| match variable(name) {
+            Some(path) => Some(expanded(Path::new(&path), home)),
+            None => home.map(|home| home.join(usual)),
+        };
+        Self {
+            config_file: file("AWS_CONFIG_FILE", ".aws/config"),
+            credentials_file: file("AWS_SHARED_CREDENTIALS_FILE", ".aws/credentials"),
+            sso_cache: home.map(|home| home.join(".aws/sso/cache")),
+            access_key_id: text("AWS_ACCESS_KEY_ID"),
+            secret_access_key: text("AWS_SECRET_ACCESS_KEY").map(Secret::new),
+            session_token: text("AWS_SESSION_TOKEN").map(Secret::new),
+            container_path: text("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"),
+            container_address: text("AWS_CONTAINER_CREDENTIALS_FULL_URI"),
+            container_token: text("AWS_CONTAINER_AUTHORIZATION_TOKEN").map(Secret::new),
+            container_token_file: variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE").map(PathBuf::from),
+            metadata_address: text("AWS_EC2_METADATA_SERVICE_ENDPOINT"),
+            metadata_disabled: text("AWS_EC2_METADATA_DISABLED")
+                .is_some_and(|value| value.eq_ignore_ascii_case("true")),
+            portal_address: text("AWS_ENDPOINT_URL_SSO"),
+            center_address: text("AWS_ENDPOINT_URL_SSO_OIDC"),
+            credential_process: text(CredentialProcess::MARKER),
+        }
+    }
+}
+
+/// Puts the home folder in the place of `~` at the beginning of a path.
+fn expanded(path: &Path, home: Option<&Path>) -> PathBuf {
+    match (path.strip_prefix("~"), home) {
+        (Ok(rest), Some(home)) => home.join(rest),
+        _ => path.to_owned(),
     }
 }
 
@@ -189,6 +274,8 @@ impl Environment {
             keychain: Some("file".to_owned()),
             log_file: None,
             session_bus: None,
+            home: None,
+            aws: AwsEnvironment::default(),
         }
     }
 
@@ -250,4 +337,24 @@ fn aws_config() -> Option<PathBuf> {
 #[expect(clippy::disallowed_methods, reason = "this is the one door to the environment")]
 fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tilde_at_the_beginning_is_the_home_folder() {
+        let home = Some(Path::new("/home/alice"));
+        for (text, expected) in [
+            ("~", "/home/alice"),
+            ("~/.aws/token", "/home/alice/.aws/token"),
+            ("/etc/~/x", "/etc/~/x"),
+            ("~bob/x", "~bob/x"),
+            ("x", "x"),
+        ] {
+            assert_eq!(expanded(Path::new(text), home), Path::new(expected), "{text}");
+        }
+        assert_eq!(expanded(Path::new("~/x"), None), Path::new("~/x"));
+    }
 }

@@ -4,12 +4,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use pintail_core::aws_config::{ConfigError, ResolveError};
 use pintail_core::bookmark::BookmarkError;
 use pintail_core::connection::{Connection, ConnectionError, WayName};
 use pintail_core::java_properties::PropertiesError;
 use pintail_core::name::{BookmarkName, NameError, RoleArn};
 use pintail_core::profile::ProfileError;
-use pintail_core::retry::Retry;
 use pintail_identity::keychain::KeychainError;
 use pintail_identity::oidc::{AuthorityError, ClientCertificateError, ScopeError};
 use pintail_identity::sts;
@@ -21,6 +21,24 @@ use crate::NoHome;
 /// A bookmark could not be connected.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// A file of the AWS configuration cannot be read.
+    #[error("the AWS configuration of bookmark {name} cannot be read")]
+    AwsConfig {
+        /// The bookmark.
+        name: BookmarkName,
+        /// What is wrong.
+        #[source]
+        source: ConfigError,
+    },
+    /// The AWS profile of a bookmark cannot be used.
+    #[error("the AWS profile of bookmark {name} cannot be used")]
+    AwsProfile {
+        /// The bookmark.
+        name: BookmarkName,
+        /// What is wrong.
+        #[source]
+        source: ResolveError,
+    },
     /// The issuer's address is not acceptable.
     #[error("the issuer of bookmark {name} cannot be used")]
     Authority {
@@ -42,6 +60,16 @@ pub enum Error {
     /// A bookmark of this name is there already.
     #[error("the bookmark {0} exists already")]
     BookmarkExists(BookmarkName),
+    /// The bookmark says that a session is to be narrowed, and its way in has none that could be.
+    #[error(
+        "bookmark {name} narrows its session, and its way in ({way}) has no session that could be narrowed"
+    )]
+    CannotNarrow {
+        /// The bookmark.
+        name: BookmarkName,
+        /// Its way.
+        way: WayName,
+    },
     /// The certificate of a confidential application cannot be used.
     #[error("the application's certificate cannot be used")]
     ClientCertificate(#[source] ClientCertificateError),
@@ -151,6 +179,24 @@ pub enum Error {
         /// What there is.
         offered: Vec<RoleArn>,
     },
+    /// The permission set asked for is not on offer.
+    #[error("the portal of bookmark {name} offers no role {wanted:?}")]
+    NoSuchCenterRole {
+        /// The bookmark.
+        name: BookmarkName,
+        /// What was asked for.
+        wanted: String,
+        /// What there is, as `ACCOUNT/NAME`.
+        offered: Vec<String>,
+    },
+    /// There are several permission sets, and it is not clear which one is meant.
+    #[error("the portal of bookmark {name} offers several roles and none was chosen")]
+    WhichCenterRole {
+        /// The bookmark.
+        name: BookmarkName,
+        /// What there is, as `ACCOUNT/NAME`.
+        offered: Vec<String>,
+    },
     /// There are several roles, and it is not clear which one is meant.
     #[error("bookmark {name} has several roles and none was chosen")]
     WhichRole {
@@ -191,6 +237,4 @@ pub struct NoCredential {
     /// What the session or the provider said.
     #[source]
     pub source: Arc<dyn std::error::Error + Send + Sync>,
-    /// What would have to change.
-    pub retry: Retry,
 }

@@ -93,9 +93,7 @@ impl Identity {
     }
 
     fn missing(&self, source: Arc<SessionError>) -> NoCredential {
-        let retry = source.retry();
-        let connection = Arc::new(self.connection.clone());
-        NoCredential { name: self.name.clone(), connection, source, retry }
+        NoCredential { name: self.name.clone(), connection: Arc::new(self.connection.clone()), source }
     }
 }
 
@@ -119,8 +117,7 @@ impl RoleSession {
     /// Says why there is no credential, and for which bookmark.
     #[must_use]
     pub fn missing(&self, source: Arc<SessionError>) -> NoCredential {
-        let retry = source.retry();
-        NoCredential { name: self.name.clone(), connection: Arc::clone(&self.connection), source, retry }
+        NoCredential { name: self.name.clone(), connection: Arc::clone(&self.connection), source }
     }
 
     /// Puts what the session gave into the form of a source, with errors that name the bookmark.
@@ -261,8 +258,8 @@ impl Connector {
                 secret.map(ClientAuthentication::Secret).ok_or(Error::NoClientSecret)
             }
             Authentication::Certificate { certificate, key } => {
-                let certificate = read(Path::new(certificate))?;
-                let key = Secret::new(read(Path::new(key))?);
+                let certificate = read(&self.environment.path(certificate))?;
+                let key = Secret::new(read(&self.environment.path(key))?);
                 let made =
                     ClientCertificate::from_pem(&certificate, &key).map_err(Error::ClientCertificate)?;
                 Ok(ClientAuthentication::Certificate(made))

@@ -31,11 +31,12 @@ mod preferences;
 mod profiles;
 mod roles;
 mod system;
+mod ways;
 
 pub use access::{Access, LENT_LIFE_MIN};
 pub use bookmarks::{Bookmarks, Settings};
 pub use connector::{Connected, Connector, endpoint};
-pub use environment::{Environment, Folders, NoHome, Overrides, Terminal};
+pub use environment::{AwsEnvironment, Environment, Folders, NoHome, Overrides, Terminal};
 pub use error::{Error, NoCredential};
 pub use file::private_folder;
 pub use identity::{Identity, RoleSession, readable};
@@ -44,6 +45,7 @@ pub use preferences::Preferences;
 pub use profiles::{Before, Installed, Listed, Origin, Profiles, read as read_profile};
 pub use roles::OfferedRole;
 pub use system::{SystemClock, SystemRandom};
+pub use ways::{CenterRole, LastingSource, OfferedCenterRole, WayIn};
 
 // The words that the interface above is written in.
 pub use pintail_core::connection::Connection;

@@ -84,11 +84,21 @@ impl Connector {
     /// # Errors
     /// When the file cannot be written.
     pub fn remember_role(&self, name: &BookmarkName, role: &RoleArn) -> Result<(), Error> {
+        self.remember_text(name, role.as_str())
+    }
+
+    /// Returns the role that a bookmark used last, as it was written.
+    pub(crate) fn remembered_text(&self, name: &BookmarkName) -> Option<String> {
+        self.last_roles().remove(name.as_str())
+    }
+
+    /// Remembers a role as a text.
+    pub(crate) fn remember_text(&self, name: &BookmarkName, role: &str) -> Result<(), Error> {
         let mut all = self.last_roles();
-        if all.get(name.as_str()).is_some_and(|last| last == role.as_str()) {
+        if all.get(name.as_str()).is_some_and(|last| last == role) {
             return Ok(());
         }
-        all.insert(name.as_str().to_owned(), role.as_str().to_owned());
+        all.insert(name.as_str().to_owned(), role.to_owned());
         let text = serde_json::to_vec_pretty(&all).expect("a map of texts");
         replace(&self.roles_file(), &text)
     }

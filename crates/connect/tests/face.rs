@@ -111,7 +111,7 @@ impl Stage {
         let mut connection = access.connection.as_ref().clone();
         connection.way = pintail_core::connection::Way::Anonymous;
         let source = Arc::new(StaticCredential::anonymous());
-        Access::new(access.name, Arc::new(connection), source).into()
+        Access::of_source(access.name, Arc::new(connection), source).into()
     }
 }
 

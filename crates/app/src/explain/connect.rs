@@ -1,6 +1,7 @@
 //! Why a bookmark could not be connected, before any service was asked.
 
 use pintail_connect::Error;
+use pintail_core::aws_config::ResolveError;
 use pintail_core::connection::ConnectionError;
 use pintail_core::name::{BookmarkName, RoleArn};
 
@@ -14,6 +15,32 @@ pub(super) fn explain(whole: &crate::ops::Error, error: &Error) -> Explanation {
         format!("Name one of your bookmarks: {}.", names.join(", "))
     };
     match error {
+        Error::AwsConfig { .. } => with(
+            Exit::Failed,
+            &["Mend the file: ~/.aws/config or ~/.aws/credentials, or what AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE name."],
+        ),
+        Error::AwsProfile { source: ResolveError::UnknownProfile { .. }, name } => Explanation::new(
+            error,
+            Exit::NotFound,
+            [format!("Name one that is there: `pintail bookmark add {name} --aws-profile NAME --force`.")],
+        ),
+        Error::AwsProfile { source: ResolveError::LoginSession { .. }, .. } => with(Exit::Failed, &[]),
+        Error::AwsProfile { .. } => with(Exit::Failed, &["Correct the profile in the AWS configuration."]),
+        Error::CannotNarrow { .. } => with(
+            Exit::Usage,
+            &["Leave --only, --policy and --policy-arn out, or add a role: a session of a role can be narrowed."],
+        ),
+        Error::NoSuchCenterRole { offered, .. } => {
+            Explanation::new(error, Exit::Usage, [format!("Choose one of: {}.", offered.join(", "))])
+        }
+        Error::WhichCenterRole { offered, .. } => Explanation::new(
+            error,
+            Exit::Usage,
+            [
+                format!("Choose one with --role: {}.", offered.join(", ")),
+                "The choice is remembered.".into(),
+            ],
+        ),
         Error::Authority { .. } => {
             with(Exit::Failed, &["Correct the bookmark with `pintail bookmark add … --force`."])
         }

@@ -9,6 +9,7 @@ mod exit;
 mod lend;
 mod session;
 mod sign_in;
+mod source;
 mod store;
 mod sts;
 

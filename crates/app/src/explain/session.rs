@@ -4,7 +4,7 @@ use pintail_connect::NoCredential;
 use pintail_identity::keychain::KeychainProblem;
 use pintail_identity::session::{SessionError, TokenSourceError, error::SignInOver};
 
-use super::{Exit, Explanation, sign_in, sts};
+use super::{Exit, Explanation, sign_in, source, sts};
 use crate::ops::Error;
 
 /// Explains an operation that failed for want of a credential.
@@ -13,6 +13,7 @@ pub(super) fn explain(error: &Error, missing: &NoCredential) -> Explanation {
     let login = format!("Sign in: `pintail login {}`.", missing.name);
     let mut explanation = Explanation::new(error, Exit::SignInNeeded, [login]);
     let Some(session) = missing.source.downcast_ref::<SessionError>() else {
+        source::explain(&mut explanation, missing);
         return explanation;
     };
     match session {

@@ -1,5 +1,8 @@
 //! Signing in and out, and who one is.
 
+mod portal;
+pub(crate) mod ways;
+
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -191,7 +194,7 @@ pub(crate) async fn sign_out(app: &App, name: &BookmarkName, open: bool) -> Resu
 pub(crate) async fn forget(app: &App, name: &BookmarkName) -> Result<(), Error> {
     // A bookmark that cannot be read has nothing that could be found, and can still be removed.
     let Ok(connection) = app.connection(name) else { return Ok(()) };
-    let Some(web) = connection.web_identity() else { return Ok(()) };
+    let Some(web) = connection.web_identity() else { return ways::forget(app, name).await };
     let mut shared = false;
     for other in app.bookmarks().names()? {
         let same = |other: Option<&WebIdentity>| {
@@ -242,27 +245,7 @@ async fn obtain(
     let silence: Mutex<Option<io::Error>> = Mutex::new(None);
     let will_open = options.open_browser && app.can_open_browser();
     let events = |event: oidc::Event<'_>| {
-        let told = match event {
-            oidc::Event::OpeningBrowser { url } => {
-                talk.event(Event::Open { url: url.expose(), opened: will_open }).and_then(|()| {
-                    if options.method == Method::Paste { talk.event(Event::Paste) } else { Ok(()) }
-                })
-            }
-            oidc::Event::DeviceCode(prompt) => talk.event(Event::DeviceCode {
-                user_code: &prompt.user_code,
-                url: prompt.verification_uri.as_str(),
-                until: prompt.expires_at,
-            }),
-            oidc::Event::BrowserFailed(_) if will_open => {
-                talk.event(Event::Warning { message: "the browser did not open; open the address yourself" })
-            }
-            oidc::Event::Retrying { endpoint, failed, wait } => {
-                tracing::info!(%endpoint, failed, wait_ms = wait.as_millis(), "asking again");
-                Ok(())
-            }
-            _ => Ok(()),
-        };
-        if let Err(error) = told {
+        if let Err(error) = relay(event, options.method, will_open, talk) {
             silence.lock().expect("no holder of this lock panics").get_or_insert(error);
         }
     };
@@ -285,6 +268,29 @@ async fn obtain(
     match silence.into_inner().expect("no holder of this lock panics") {
         Some(error) => Err(Error::Stdio(error)),
         None => Ok(tokens),
+    }
+}
+
+/// Tells the person what happens in a sign-in.
+fn relay(event: oidc::Event<'_>, method: Method, will_open: bool, talk: &dyn Talk) -> io::Result<()> {
+    match event {
+        oidc::Event::OpeningBrowser { url } => {
+            talk.event(Event::Open { url: url.expose(), opened: will_open })?;
+            if method == Method::Paste { talk.event(Event::Paste) } else { Ok(()) }
+        }
+        oidc::Event::DeviceCode(prompt) => talk.event(Event::DeviceCode {
+            user_code: &prompt.user_code,
+            url: prompt.verification_uri.as_str(),
+            until: prompt.expires_at,
+        }),
+        oidc::Event::BrowserFailed(_) if will_open => {
+            talk.event(Event::Warning { message: "the browser did not open; open the address yourself" })
+        }
+        oidc::Event::Retrying { endpoint, failed, wait } => {
+            tracing::info!(%endpoint, failed, wait_ms = wait.as_millis(), "asking again");
+            Ok(())
+        }
+        _ => Ok(()),
     }
 }
 

@@ -22,3 +22,4 @@ mod roles;
 mod scheme;
 mod seaweedfs;
 mod sign_in;
+mod ways;

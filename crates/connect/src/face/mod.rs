@@ -74,10 +74,12 @@ impl PintailCredentials {
     /// # Errors
     /// When there is none and none can be had, and when the bookmark is for anonymous access.
     pub async fn credential(&self) -> Result<Arc<Credential>, CredentialUnavailable> {
-        match self.access.lasting(LENT_LIFE_MIN).await {
+        match self.access.lasting_source().lasting(LENT_LIFE_MIN).await {
             Ok(Some(credential)) => Ok(credential),
             Ok(None) => Err(CredentialUnavailable::Anonymous { name: self.access.name.clone() }),
-            Err(source) => Err(CredentialUnavailable::Missing { retry: source.retry, source }),
+            Err(error) => {
+                Err(CredentialUnavailable::Missing { retry: error.retry, source: self.access.missing(error) })
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `pintail login`
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::bookmark_name;
@@ -11,6 +12,9 @@ use crate::ops::{App, sign_in};
 ///
 /// Opens the sign-in page in your browser and waits for it to come back. The sign-in is kept in the system's keychain and renews
 /// itself for as long as the issuer allows (90 days without use at Microsoft Entra ID).
+///
+/// By other ways in it asks for what they need: the secret access key, the code of an MFA device, a sign-in at the portal of IAM
+/// Identity Center. Where nobody types, each is one line of standard input.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The bookmark to sign in for.
@@ -27,7 +31,7 @@ pub(crate) struct Args {
     /// The account to offer on the sign-in page.
     #[arg(long, value_name = "NAME")]
     account: Option<String>,
-    /// Ask for the password again even if the browser is signed in.
+    /// Ask for the password again even if the browser is signed in; for the secret access key even if it is kept.
     #[arg(long)]
     fresh: bool,
     /// How long to wait for the sign-in, in seconds.
@@ -52,8 +56,15 @@ impl Args {
             fresh: self.fresh,
             timeout: Duration::from_secs(self.timeout),
         };
-        let who = sign_in::sign_in(app, &name, options, &show::SignInTalk::new(output)).await?;
-        show::signed_in(output, &name, &who)?;
+        let talk = show::SignInTalk::new(output);
+        if app.connection(&name)?.web_identity().is_some() {
+            let who = sign_in::sign_in(app, &name, options, &talk).await?;
+            show::signed_in(output, &name, &who)?;
+        } else {
+            let asks = Arc::new(show::Asking(output.clone()));
+            let holder = sign_in::ways::sign_in(app, &name, &options, &talk, asks).await?;
+            show::holder_signed_in(output, &name, &holder)?;
+        }
         Ok(Exit::Done)
     }
 }

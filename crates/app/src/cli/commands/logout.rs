@@ -21,7 +21,11 @@ pub(crate) struct Args {
 impl Args {
     pub(crate) async fn run(self, app: &App, output: &Output) -> Outcome {
         let name = bookmark_name(app, self.bookmark)?;
-        let done = sign_in::sign_out(app, &name, self.browser).await?;
+        let done = if app.connection(&name)?.web_identity().is_some() {
+            sign_in::sign_out(app, &name, self.browser).await?
+        } else {
+            sign_in::ways::sign_out(app, &name).await?
+        };
         show::signed_out(output, &name, &done)?;
         Ok(Exit::Done)
     }

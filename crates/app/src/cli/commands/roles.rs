@@ -1,5 +1,7 @@
 //! `pintail roles`
 
+use pintail_core::connection::Way;
+
 use super::bookmark_name;
 use crate::cli::{Outcome, render::Output, show};
 use crate::explain::Exit;
@@ -7,8 +9,8 @@ use crate::ops::App;
 
 /// List the roles of a bookmark, and which one is used
 ///
-/// A bookmark names its roles, or leaves it to the sign-in: an issuer can list a person's roles in a signed claim. Choose one with
-/// --role at any command; the choice is remembered.
+/// A bookmark names its roles, or leaves it to the sign-in: an issuer can list a person's roles in a signed claim, and the portal of
+/// IAM Identity Center lists accounts and roles. Choose one with --role at any command; the choice is remembered.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The bookmark.
@@ -18,6 +20,10 @@ pub(crate) struct Args {
 impl Args {
     pub(crate) async fn run(self, app: &App, output: &Output) -> Outcome {
         let name = bookmark_name(app, self.bookmark)?;
+        if let Way::IdentityCenter(_) = app.connection(&name)?.way {
+            show::center_roles(output, &app.center_roles(&name).await?)?;
+            return Ok(Exit::Done);
+        }
         let offered = app.roles(&name).await?;
         if let Some(chosen) = offered.iter().find(|offered| offered.chosen) {
             app.remember_role(&name, &chosen.role)?;

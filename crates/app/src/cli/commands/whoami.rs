@@ -15,8 +15,13 @@ pub(crate) struct Args {
 impl Args {
     pub(crate) async fn run(self, app: &App, output: &Output) -> Outcome {
         let name = bookmark_name(app, self.bookmark)?;
-        let who = sign_in::who_am_i(app, &name).await?;
-        show::who(output, &name, &who)?;
+        if app.connection(&name)?.web_identity().is_some() {
+            let who = sign_in::who_am_i(app, &name).await?;
+            show::who(output, &name, &who)?;
+        } else {
+            let holder = sign_in::ways::who_am_i(app, &name).await?;
+            show::holder(output, &name, &holder)?;
+        }
         Ok(Exit::Done)
     }
 }

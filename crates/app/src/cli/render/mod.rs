@@ -161,18 +161,28 @@ impl Output {
         Ok(secret)
     }
 
-    /// Asks a question that `y` or `yes` affirms, on standard error. `None` where nobody could answer.
+    /// Asks a question that `y` or `yes` affirms. `None` where nobody could answer.
     pub(crate) async fn confirm(&self, question: &str) -> io::Result<Option<bool>> {
         if !self.terminal.stdin || !self.terminal.stderr {
             return Ok(None);
         }
-        write!(io::stderr().lock(), "{question} [y/N] ")?;
+        let line = self.ask(&format!("{question} [y/N]")).await?;
+        Ok(Some(["y", "yes"].contains(&line.trim().to_ascii_lowercase().as_str())))
+    }
+
+    /// Tells whether somebody sits at the terminal who can answer.
+    pub(crate) fn can_ask(&self) -> bool {
+        self.terminal.stdin && self.terminal.stderr && !self.json
+    }
+
+    /// Asks on standard error and reads a line from standard input.
+    pub(crate) async fn ask(&self, question: &str) -> io::Result<String> {
+        write!(io::stderr().lock(), "{question} ")?;
         let reading = tokio::task::spawn_blocking(|| {
             let mut line = String::new();
             io::stdin().read_line(&mut line).map(|_| line)
         });
-        let line = reading.await.map_err(io::Error::other)??;
-        Ok(Some(["y", "yes"].contains(&line.trim().to_ascii_lowercase().as_str())))
+        reading.await.map_err(io::Error::other)?
     }
 
     /// Styles a text that goes to standard error.

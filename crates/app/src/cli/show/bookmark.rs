@@ -223,7 +223,14 @@ pub(in crate::cli) fn bookmark_added(
         ));
     }
     output.say(&format!("added the bookmark {name}"));
-    let next = output.talk_style(Style::Code, &format!("pintail login {name}"));
+    let next = match connection.way {
+        Way::Anonymous | Way::InstanceMetadata { .. } | Way::ContainerMetadata { .. } => {
+            format!("pintail ls {name}:")
+        }
+        Way::AwsProfile { .. } => format!("pintail whoami {name}"),
+        _ => format!("pintail login {name}"),
+    };
+    let next = output.talk_style(Style::Code, &next);
     output.say(&format!("{} {next}", output.talk_style(Style::Strong, "next:")));
     Ok(())
 }

@@ -5,6 +5,7 @@ mod bookmark;
 mod copy;
 mod credentials;
 mod demo;
+mod holder;
 mod lend;
 mod listing;
 mod object;
@@ -18,10 +19,11 @@ pub(super) use bookmark::{ask_secret, bookmark, bookmark_added, bookmark_removed
 pub(super) use copy::{CopyTalk, RemoveTalk, copy_plan, copy_report, remove_report};
 pub(super) use credentials::{credential, one_line};
 pub(super) use demo::{demo_end, demo_step, sandbox_ready};
+pub(super) use holder::{Asking, holder, holder_signed_in};
 pub(super) use lend::{console, env, env_unset, keys_until, serving};
 pub(super) use listing::Listing;
 pub(super) use object::{bucket_made, bucket_removed, presigned, stat};
-pub(super) use roles::roles;
+pub(super) use roles::{center_roles, roles};
 pub(super) use sign_in::{SignInTalk, scheme_installed, scheme_removed, signed_in, signed_out, who};
 
 use super::render::text::{harmless, harmless_words};

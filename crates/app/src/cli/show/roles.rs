@@ -2,10 +2,11 @@
 
 use std::io;
 
-use pintail_connect::OfferedRole;
+use pintail_connect::{OfferedCenterRole, OfferedRole};
 use serde::Serialize;
 
 use crate::cli::render::table::{Align, table};
+use crate::cli::render::text::harmless_words;
 use crate::cli::render::{Output, Style};
 
 #[derive(Serialize)]
@@ -38,6 +39,43 @@ pub(in crate::cli) fn roles(output: &Output, offered: &[OfferedRole]) -> io::Res
     output.text_line(&table(&[Align::Left; 4], &rows))?;
     if !offered.iter().any(|offered| offered.chosen) {
         let option = output.talk_style(Style::Code, "--role NAME");
+        output.say(&format!("choose one with {option}; the choice is remembered"));
+    }
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct CenterLine<'a> {
+    role: &'a str,
+    account: &'a str,
+    account_name: &'a str,
+    name: &'a str,
+    chosen: bool,
+}
+
+/// Lists the roles of a portal, `ACCOUNT/NAME`; the one in use is marked.
+pub(in crate::cli) fn center_roles(output: &Output, offered: &[OfferedCenterRole]) -> io::Result<()> {
+    let mut rows = Vec::new();
+    for OfferedCenterRole { role, account_name, chosen } in offered {
+        let text = role.to_string();
+        if output.is_json() {
+            let (account, name) = (role.account.as_str(), role.role_name.as_str());
+            output.json_line(&CenterLine { role: &text, account, account_name, name, chosen: *chosen })?;
+        } else {
+            let mark = if *chosen { "*" } else { " " };
+            rows.push(vec![mark.to_owned(), harmless_words(&text), harmless_words(account_name)]);
+        }
+    }
+    if output.is_json() {
+        return Ok(());
+    }
+    if rows.is_empty() {
+        output.say("the portal offers no role; ask your admin to assign one");
+        return Ok(());
+    }
+    output.text_line(&table(&[Align::Left; 3], &rows))?;
+    if !offered.iter().any(|offered| offered.chosen) {
+        let option = output.talk_style(Style::Code, "--role ACCOUNT/NAME");
         output.say(&format!("choose one with {option}; the choice is remembered"));
     }
     Ok(())

@@ -3,6 +3,7 @@
 use std::io;
 
 use jiff::Timestamp;
+use pintail_core::connection::WayName;
 use pintail_core::name::BookmarkName;
 use serde::Serialize;
 
@@ -96,6 +97,7 @@ struct WhoLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     event: Option<&'static str>,
     bookmark: &'a str,
+    way: &'static str,
     person: Option<&'a str>,
     issuer: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -114,6 +116,7 @@ fn line<'a>(event: Option<&'static str>, name: &'a BookmarkName, who: &'a Who) -
     WhoLine {
         event,
         bookmark: name.as_str(),
+        way: WayName::WebIdentity.as_str(),
         person: who.person.as_deref(),
         issuer: &who.issuer,
         tenant: who.tenant.as_deref(),
@@ -147,7 +150,7 @@ pub(in crate::cli) fn signed_in(output: &Output, name: &BookmarkName, who: &Who)
     Ok(())
 }
 
-fn until_text(until: Timestamp, now: Timestamp) -> String {
+pub(super) fn until_text(until: Timestamp, now: Timestamp) -> String {
     let left = u64::try_from(until.duration_since(now).as_secs()).unwrap_or(0);
     format!(" for {}", span(left))
 }

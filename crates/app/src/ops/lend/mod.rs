@@ -21,7 +21,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use pintail_connect::{Access, LENT_LIFE_MIN, NoCredential};
+use pintail_connect::{Access, LENT_LIFE_MIN, LastingSource, NoCredential};
 use pintail_core::connection::Connection;
 use pintail_core::credential::{Credential, CredentialError, CredentialSource};
 use pintail_core::name::BookmarkName;
@@ -51,7 +51,7 @@ impl Lent {
     /// Lends what a bookmark gives access with.
     pub(crate) fn new(access: Access, http: Arc<dyn HttpClient>) -> Self {
         let connection = Arc::clone(&access.connection);
-        Self { source: Arc::new(LongLived(access)), connection, http }
+        Self { source: Arc::new(LongLived(access.lasting_source())), connection, http }
     }
 }
 
@@ -86,18 +86,15 @@ pub(crate) async fn keys(app: &App, name: &BookmarkName) -> Result<(Variables, O
 /// The credentials of a bookmark with as much life as tools want: they renew what has less than a quarter of an hour, and
 /// would ask for every request.
 #[derive(Debug)]
-struct LongLived(Access);
+struct LongLived(Arc<dyn LastingSource>);
 
 impl CredentialSource for LongLived {
     fn credential(&self) -> BoxFuture<'_, Result<Option<Arc<Credential>>, CredentialError>> {
-        Box::pin(async {
-            let given = self.0.lasting(LENT_LIFE_MIN).await;
-            given.map_err(|missing| CredentialError { retry: missing.retry, source: Arc::new(missing) })
-        })
+        self.0.lasting(LENT_LIFE_MIN)
     }
 
     fn refused(&self, credential: &Credential) {
-        self.0.source.refused(credential);
+        self.0.refused(credential);
     }
 }
 

@@ -1,7 +1,7 @@
 //! What can be said of a bookmark on the command line: how to sign in, which role, where S3 is.
 
 use pintail_connect::Settings;
-use pintail_core::connection::property;
+use pintail_core::connection::{WayName, property};
 
 /// The options that `bookmark add` and its like share.
 #[derive(Debug, Default, clap::Args)]
@@ -36,14 +36,58 @@ pub(crate) struct Options {
     /// The certificate's private key (PEM).
     #[arg(long, value_name = "FILE", requires = "certificate", help_heading = "Sign-in")]
     certificate_key: Option<String>,
+    /// The way in, where no other option tells it: `keys`, `anonymous`, `aws-profile`, `instance-metadata`, `container-metadata`,
+    /// `assume-role`, `session-token`, `identity-center`, `web-identity`.
+    #[arg(long, value_name = "WAY", help_heading = "Other ways in")]
+    way: Option<WayName>,
+    /// An access key. `pintail login` asks for its secret; with --role-arn it is used to take that role, with --mfa-serial alone to
+    /// buy a session.
+    #[arg(long, value_name = "ID", conflicts_with = "account", help_heading = "Other ways in")]
+    access_key_id: Option<String>,
+    /// The ARN or number of the MFA device whose code `pintail login` asks for.
+    #[arg(long, value_name = "ARN", requires = "access_key_id", help_heading = "Other ways in")]
+    mfa_serial: Option<String>,
+    /// Do not sign requests: for buckets that everybody may read.
+    #[arg(long, conflicts_with_all = ["way", "access_key_id"], help_heading = "Other ways in")]
+    anonymous: bool,
+    /// The profile of the AWS command line to take credentials from.
+    #[arg(long, value_name = "NAME", help_heading = "Other ways in")]
+    aws_profile: Option<String>,
+    /// Another address of the instance metadata service; with a path, of the credentials themselves.
+    #[arg(long, value_name = "URL", help_heading = "Other ways in")]
+    metadata_endpoint: Option<String>,
+    /// Another address of the container's credentials than the environment names.
+    #[arg(long, value_name = "URL", help_heading = "Other ways in")]
+    container_endpoint: Option<String>,
+    /// The file with the token for it.
+    #[arg(long, value_name = "FILE", help_heading = "Other ways in")]
+    container_token_file: Option<String>,
+    /// The start address of the access portal of IAM Identity Center.
+    #[arg(long, value_name = "URL", requires = "sso_region", help_heading = "Other ways in")]
+    sso_start_url: Option<String>,
+    /// The region of IAM Identity Center.
+    #[arg(long, value_name = "REGION", requires = "sso_start_url", help_heading = "Other ways in")]
+    sso_region: Option<String>,
+    /// The account at the portal; not given, it is chosen at sign-in.
+    #[arg(long, value_name = "ACCOUNT", requires = "sso_start_url", help_heading = "Other ways in")]
+    sso_account: Option<String>,
+    /// The role (permission set) at the portal; not given, it is chosen at sign-in.
+    #[arg(long, value_name = "NAME", requires = "sso_start_url", help_heading = "Other ways in")]
+    sso_role: Option<String>,
+    /// Another address of the portal's sign-in service than the region's.
+    #[arg(long, value_name = "URL", requires = "sso_start_url", help_heading = "Other ways in")]
+    sso_oidc_endpoint: Option<String>,
+    /// Another address of the portal's API than the region's.
+    #[arg(long, value_name = "URL", requires = "sso_start_url", help_heading = "Other ways in")]
+    sso_portal_endpoint: Option<String>,
     /// The IAM role to exchange the sign-in for. Given several times, --role chooses; not given, the roles that the sign-in offers.
     #[arg(long, value_name = "ARN", help_heading = "Role")]
     role_arn: Vec<String>,
     /// A role to go on to from the first one.
     #[arg(long, value_name = "ARN", help_heading = "Role")]
     second_role_arn: Option<String>,
-    /// The external ID that the second role asks for.
-    #[arg(long, value_name = "ID", requires = "second_role_arn", help_heading = "Role")]
+    /// The external ID that the role asks for: the second one where there are two.
+    #[arg(long, value_name = "ID", help_heading = "Role")]
     external_id: Option<String>,
     /// The session's name, where it is not the person's.
     #[arg(long, value_name = "NAME", help_heading = "Role")]
@@ -63,6 +107,9 @@ pub(crate) struct Options {
     /// The ARN of a managed policy that narrows the role. May be given several times.
     #[arg(long, value_name = "ARN", help_heading = "Role")]
     policy_arn: Vec<String>,
+    /// A tag of the session of a role that is taken with another credential. May be given several times.
+    #[arg(long, value_name = "KEY=VALUE", value_parser = tag, help_heading = "Role")]
+    tag: Vec<String>,
     /// The region.
     #[arg(long, help_heading = "Where")]
     region: Option<String>,
@@ -81,6 +128,12 @@ pub(crate) struct Options {
     /// Use the endpoints with validated cryptography (FIPS).
     #[arg(long, help_heading = "Where")]
     fips: bool,
+    /// Pay for requests to buckets whose owner wants that.
+    #[arg(long, help_heading = "Where")]
+    requester_pays: bool,
+    /// Another address of the AWS console's federation sign-in.
+    #[arg(long, value_name = "URL", help_heading = "Where")]
+    signin_endpoint: Option<String>,
     /// A PEM file of certificates to trust instead of the system's.
     #[arg(long, value_name = "FILE", help_heading = "Where")]
     ca_bundle: Option<String>,
@@ -95,6 +148,22 @@ impl Options {
         self.client_secret
     }
 
+    /// Tells the way in by what was given; `None` for a web sign-in, which needs no word for it.
+    fn way(&self) -> Option<WayName> {
+        let (key, mfa) = (self.access_key_id.is_some(), self.mfa_serial.is_some());
+        let told = [
+            (self.anonymous, WayName::Anonymous),
+            (key && !self.role_arn.is_empty(), WayName::AssumeRole),
+            (key && mfa, WayName::SessionToken),
+            (key, WayName::Keys),
+            (self.aws_profile.is_some(), WayName::AwsProfile),
+            (self.sso_start_url.is_some(), WayName::IdentityCenter),
+            (self.metadata_endpoint.is_some(), WayName::InstanceMetadata),
+            (self.container_endpoint.is_some(), WayName::ContainerMetadata),
+        ];
+        self.way.or_else(|| told.into_iter().find_map(|(given, way)| given.then_some(way)))
+    }
+
     /// Puts the options into the form that bookmarks take.
     pub(super) fn settings(&self) -> Settings {
         let list = |values: &[String]| (!values.is_empty()).then(|| values.join(" "));
@@ -105,6 +174,21 @@ impl Options {
             self.certificate.is_some().then(|| "certificate".to_owned())
         };
         let custom = [
+            (property::WAY, self.way().map(|way| way.to_string())),
+            (property::MFA_SERIAL, self.mfa_serial.clone()),
+            (property::AWS_PROFILE, self.aws_profile.clone()),
+            (property::METADATA_ENDPOINT, self.metadata_endpoint.clone()),
+            (property::CONTAINER_ENDPOINT, self.container_endpoint.clone()),
+            (property::CONTAINER_TOKEN_FILE, self.container_token_file.clone()),
+            (property::SSO_START_URL, self.sso_start_url.clone()),
+            (property::SSO_REGION, self.sso_region.clone()),
+            (property::SSO_ACCOUNT, self.sso_account.clone()),
+            (property::SSO_ROLE, self.sso_role.clone()),
+            (property::SSO_OIDC_ENDPOINT, self.sso_oidc_endpoint.clone()),
+            (property::SSO_PORTAL_ENDPOINT, self.sso_portal_endpoint.clone()),
+            (property::TAGS, list(&self.tag)),
+            (property::REQUESTER_PAYS, flag(self.requester_pays)),
+            (property::SIGNIN_ENDPOINT, self.signin_endpoint.clone()),
             (property::TENANT, self.tenant.clone()),
             (property::ISSUER, self.issuer.clone()),
             (property::AUTHORITY, self.authority.clone()),
@@ -133,9 +217,17 @@ impl Options {
         ];
         Settings {
             custom: custom.into_iter().filter_map(|(key, value)| Some((key, value?))).collect(),
-            username: self.account.clone(),
+            username: self.access_key_id.clone().or_else(|| self.account.clone()),
             path: self.path.clone(),
             read_only: self.read_only,
         }
+    }
+}
+
+/// Checks a tag: the bookmark's list of them is separated by spaces.
+fn tag(text: &str) -> Result<String, String> {
+    match text.split_once('=') {
+        Some((key, _)) if !key.is_empty() && !text.contains(char::is_whitespace) => Ok(text.to_owned()),
+        _ => Err("a tag is key=value, without spaces".to_owned()),
     }
 }
