@@ -70,7 +70,7 @@ impl Bookmarks {
         Bookmark::read(&file).map_err(|source| Error::Bookmark { path, source })
     }
 
-    /// Decides which bookmark is meant when none is named: the one of the environment, or the only one there is.
+    /// Decides which bookmark is meant when none is named: the one that was chosen, or the only one there is.
     ///
     /// # Errors
     /// When the one chosen is no name, and when none is chosen and there is not exactly one.
@@ -176,20 +176,53 @@ impl Connector {
         replace: bool,
     ) -> Result<Connection, Error> {
         let mut bookmark = self.bookmarks().draft(name, settings, replace, self.random())?;
+        self.add_drafted(name, &mut bookmark)
+    }
+
+    /// Writes into a draft what other programs need to read it, and tells what it means.
+    ///
+    /// # Errors
+    /// When it does not say enough or says something impossible.
+    pub fn finish_draft(&self, name: &BookmarkName, bookmark: &mut Bookmark) -> Result<Connection, Error> {
         let is_web = [property::TENANT, property::ISSUER].iter().any(|key| bookmark.custom(key).is_some());
         if is_web && bookmark.custom(property::REDIRECT).is_none() {
             // Said outright: what a profile would say is the redirect address of another program.
             bookmark.set_custom(property::REDIRECT, Some("http://localhost/"));
         }
-        let connection = self.meaning(name, &bookmark)?;
-        complete(&mut bookmark, &connection);
-        self.bookmarks().save(name, &bookmark)?;
+        let connection = self.meaning(name, bookmark)?;
+        complete(bookmark, &connection);
+        Ok(connection)
+    }
+
+    /// Removes a bookmark with what is remembered of it: its role, what it led to, and that it is the default.
+    ///
+    /// # Errors
+    /// When there is no such bookmark, or a file cannot be written.
+    pub fn forget_bookmark(&self, name: &BookmarkName) -> Result<(), Error> {
+        self.bookmarks().remove(name)?;
+        self.forget_role(name)?;
+        self.forget_pin(name)?;
+        // Preferences that cannot be read do not hold up a removal.
+        if self.preferred_bookmark().ok().flatten().as_ref() == Some(name) {
+            self.prefer_bookmark(None)?;
+        }
+        Ok(())
+    }
+
+    /// Adds a bookmark that was put together elsewhere, as it stands, with what other programs need to read it.
+    ///
+    /// # Errors
+    /// As [`Connector::add_bookmark`].
+    pub fn add_drafted(&self, name: &BookmarkName, bookmark: &mut Bookmark) -> Result<Connection, Error> {
+        let connection = self.finish_draft(name, bookmark)?;
+        self.bookmarks().save(name, bookmark)?;
+        self.pin(name, bookmark, &connection)?;
         Ok(connection)
     }
 }
 
 /// Fills in what Cyberduck and Mountain Duck need to read the bookmark: vendor, host and port.
-fn complete(bookmark: &mut Bookmark, connection: &Connection) {
+pub(crate) fn complete(bookmark: &mut Bookmark, connection: &Connection) {
     if bookmark.text("Provider").is_none()
         && let Some(vendor) = vendor(&connection.way)
     {
@@ -229,7 +262,7 @@ fn vendor(way: &Way) -> Option<&'static str> {
 }
 
 /// Makes an identifier of random bits (RFC 9562, version 4).
-fn uuid(random: &dyn Random) -> String {
+pub(crate) fn uuid(random: &dyn Random) -> String {
     let mut bytes = [0; 16];
     random.fill(&mut bytes);
     bytes[6] = bytes[6] & 0x0f | 0x40;

@@ -1,6 +1,6 @@
 //! A program's view: its surroundings, and the connections it has made.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -18,7 +18,7 @@ use pintail_store::transport::{ProxyConfig, TlsTrust, Transport, TransportOption
 use pintail_store::wrap::{ReadOnly, Trace};
 use tokio::sync::OnceCell;
 
-use crate::{Bookmarks, Environment, Error, SystemClock, SystemRandom};
+use crate::{Bookmarks, Environment, Error, PinWatch, SystemClock, SystemRandom};
 
 /// With one of these a bookmark says by itself how to sign in.
 const OWN_WORDS: [&str; 3] = [property::WAY, property::ISSUER, property::TENANT];
@@ -42,6 +42,10 @@ pub struct Connector {
     pub(crate) random: Arc<SystemRandom>,
     /// The role asked for in this run.
     pub(crate) role: Option<String>,
+    /// Who is told of bookmarks that lead elsewhere than they did.
+    pub(crate) watch: Option<Arc<dyn PinWatch>>,
+    /// The bookmarks that it was told of.
+    pub(crate) told: Mutex<BTreeSet<BookmarkName>>,
     connected: Mutex<HashMap<BookmarkName, Arc<OnceCell<Arc<Connected>>>>>,
 }
 
@@ -54,6 +58,8 @@ impl Connector {
             clock: Arc::new(CorrectedClock::new(SystemClock)),
             random: Arc::new(SystemRandom),
             role: None,
+            watch: None,
+            told: Mutex::default(),
             connected: Mutex::default(),
         }
     }
@@ -62,6 +68,13 @@ impl Connector {
     #[must_use]
     pub fn with_role(mut self, role: Option<String>) -> Self {
         self.role = role;
+        self
+    }
+
+    /// Has somebody told of bookmarks that lead elsewhere than they did when they were taken.
+    #[must_use]
+    pub fn with_watch(mut self, watch: Arc<dyn PinWatch>) -> Self {
+        self.watch = Some(watch);
         self
     }
 
@@ -100,7 +113,11 @@ impl Connector {
     /// # Errors
     /// When none is chosen and there is not exactly one.
     pub fn default_bookmark(&self) -> Result<BookmarkName, Error> {
-        self.bookmarks().default(self.environment.default_bookmark.as_deref())
+        let chosen = match &self.environment.default_bookmark {
+            Some(chosen) => Some(chosen.clone()),
+            None => self.preferred_bookmark()?.map(|name| name.to_string()),
+        };
+        self.bookmarks().default(chosen.as_deref())
     }
 
     /// Reads a bookmark and what it means together with its profile and the preferences.
@@ -108,7 +125,10 @@ impl Connector {
     /// # Errors
     /// When there is no such bookmark, it cannot be read, or it does not say enough.
     pub fn connection(&self, name: &BookmarkName) -> Result<Connection, Error> {
-        self.meaning(name, &self.bookmarks().load(name)?)
+        let bookmark = self.bookmarks().load(name)?;
+        let connection = self.meaning(name, &bookmark)?;
+        self.watch_pins(name, &bookmark, &connection);
+        Ok(connection)
     }
 
     /// Tells what a bookmark means, whether it stands in the collection or not.

@@ -10,6 +10,8 @@ use etcetera::BaseStrategy;
 use pintail_core::secret::Secret;
 use pintail_identity::source::CredentialProcess;
 
+use crate::OtherPrograms;
+
 /// What the outside says that is not on the command line.
 #[derive(Clone, Debug)]
 pub struct Environment {
@@ -41,8 +43,6 @@ pub struct Environment {
     pub keychain: Option<String>,
     /// `PINTAIL_LOG_FILE`: where talk of the log goes instead of standard error.
     pub log_file: Option<PathBuf>,
-    /// The configuration of AWS's tools: `AWS_CONFIG_FILE`, or `.aws/config` in the home folder. `None` where there is no home.
-    pub aws_config: Option<PathBuf>,
     /// What of the above a command that is started without this environment has to be told.
     pub told: Overrides,
     /// The bus a Secret Service would be on: `DBUS_SESSION_BUS_ADDRESS`, or its usual socket.
@@ -51,6 +51,8 @@ pub struct Environment {
     pub home: Option<PathBuf>,
     /// What the AWS command line and SDKs would find here.
     pub aws: AwsEnvironment,
+    /// Where other programs of the user keep their files, for imports.
+    pub others: OtherPrograms,
 }
 
 /// The variables of the AWS command line and SDKs that say where credentials are.
@@ -184,7 +186,6 @@ impl Environment {
                     && text("CLICOLOR_FORCE").is_some_and(|value| value != "0"),
             },
             keychain: told.keychain.clone(),
-            aws_config: aws_config(),
             told,
             log_file: variable("PINTAIL_LOG_FILE").map(PathBuf::from),
             session_bus: text("DBUS_SESSION_BUS_ADDRESS").or_else(|| {
@@ -193,6 +194,7 @@ impl Environment {
             }),
             aws: AwsEnvironment::read(home.as_deref()),
             home,
+            others: others(),
         })
     }
 
@@ -255,7 +257,6 @@ impl Environment {
             default_bookmark: None,
             log: None,
             shell: None,
-            aws_config: None,
             told: Overrides::default(),
             browser: None,
             has_display: false,
@@ -276,6 +277,7 @@ impl Environment {
             session_bus: None,
             home: None,
             aws: AwsEnvironment::default(),
+            others: OtherPrograms::default(),
         }
     }
 
@@ -322,15 +324,16 @@ impl Folders {
     }
 }
 
-/// Finds the configuration of AWS's tools as they find it: a `~` at the beginning is the home folder.
-fn aws_config() -> Option<PathBuf> {
-    let home = || etcetera::home_dir().ok();
-    match variable("AWS_CONFIG_FILE").map(PathBuf::from) {
-        Some(path) => match path.strip_prefix("~") {
-            Ok(below) => home().map(|home| home.join(below)),
-            Err(_) => std::path::absolute(&path).ok(),
-        },
-        None => home().map(|home| home.join(".aws/config")),
+fn others() -> OtherPrograms {
+    let path = |name: &str| variable(name).map(PathBuf::from);
+    OtherPrograms {
+        home: path("HOME").or_else(|| path("USERPROFILE")),
+        app_data: path("APPDATA"),
+        local_app_data: path("LOCALAPPDATA"),
+        rclone: path("RCLONE_CONFIG"),
+        config: path("XDG_CONFIG_HOME"),
+        aws_config: path("AWS_CONFIG_FILE"),
+        aws_credentials: path("AWS_SHARED_CREDENTIALS_FILE"),
     }
 }
 

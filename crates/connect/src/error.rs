@@ -10,13 +10,15 @@ use pintail_core::connection::{Connection, ConnectionError, WayName};
 use pintail_core::java_properties::PropertiesError;
 use pintail_core::name::{BookmarkName, NameError, RoleArn};
 use pintail_core::profile::ProfileError;
+use pintail_core::setting::SettingError;
+use pintail_core::share::ShareError;
 use pintail_identity::keychain::KeychainError;
 use pintail_identity::oidc::{AuthorityError, ClientCertificateError, ScopeError};
 use pintail_identity::sts;
 use pintail_store::s3::EndpointError;
 use pintail_store::transport::{ProxyError, TlsError};
 
-use crate::NoHome;
+use crate::{NoHome, PinChange};
 
 /// A bookmark could not be connected.
 #[derive(Debug, thiserror::Error)]
@@ -142,6 +144,52 @@ pub enum Error {
     /// The S3 endpoint cannot be used.
     #[error("the S3 endpoint cannot be used")]
     S3Endpoint(#[source] EndpointError),
+    /// A key of a bookmark cannot be set or removed.
+    #[error("the key {0:?} of a bookmark cannot be changed this way")]
+    FixedKey(String),
+    /// A property does not take a value.
+    #[error(transparent)]
+    Setting(SettingError),
+    /// A file or address of others brings nothing.
+    #[error("could not take anything from {from}")]
+    Shared {
+        /// The file or address, without what may be secret in it.
+        from: String,
+        /// What is wrong.
+        #[source]
+        source: ShareError,
+    },
+    /// A file at an address could not be fetched.
+    #[error("could not fetch {from}: {problem}")]
+    Fetch {
+        /// The address, without what may be secret in it.
+        from: String,
+        /// Why.
+        problem: String,
+    },
+    /// What came in is in the collection already, and differs.
+    #[error("the bookmark {name} is the same one, and differs from this file")]
+    Differs {
+        /// The one that is there.
+        name: BookmarkName,
+    },
+    /// A file of another program cannot be imported.
+    #[error("could not import {}", path.display())]
+    Import {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A bookmark leads elsewhere than when it was taken.
+    #[error("the bookmark {name} leads elsewhere than when it was taken: {}", in_words(changes))]
+    Elsewhere {
+        /// The bookmark.
+        name: BookmarkName,
+        /// What changed.
+        changes: Vec<PinChange>,
+    },
     /// A scope cannot be asked for.
     #[error("a scope cannot be asked for")]
     Scope(#[source] ScopeError),
@@ -224,6 +272,13 @@ impl Error {
     pub fn local(action: &'static str, path: &Path, source: io::Error) -> Self {
         Self::Local { action, path: path.to_owned(), source }
     }
+}
+
+fn in_words(changes: &[PinChange]) -> String {
+    let words = changes
+        .iter()
+        .map(|change| format!("{} is {:?} and was {:?}", change.what, change.now, change.pinned));
+    words.collect::<Vec<_>>().join(", ")
 }
 
 /// There is no credential for a bookmark, and why.

@@ -116,6 +116,15 @@ impl Connector {
         replace(&self.roles_file(), &text)
     }
 
+    /// Lets the choice of a role follow a bookmark to its new name.
+    pub(crate) fn rename_role(&self, name: &BookmarkName, new_name: &BookmarkName) -> Result<(), Error> {
+        let mut all = self.last_roles();
+        let Some(role) = all.remove(name.as_str()) else { return Ok(()) };
+        all.insert(new_name.as_str().to_owned(), role);
+        let text = serde_json::to_vec_pretty(&all).expect("a map of texts");
+        replace(&self.roles_file(), &text)
+    }
+
     fn roles_file(&self) -> PathBuf {
         self.environment.folders.state.join("roles.json")
     }

@@ -5,7 +5,8 @@
 //! | `s3://bucket/key` | reached by the default bookmark |
 //! | `s3:/bucket/key` | the same |
 //! | `work:bucket/key` | reached by the bookmark `work` |
-//! | `work:` | the buckets that `work` shows |
+//! | `work:` | where `work` starts: the buckets that it shows, unless it says otherwise |
+//! | `work:/` | the buckets that `work` shows |
 //! | `-` | standard input or output |
 //! | anything else | a local path; `./a:b` names a file with a colon |
 //!
@@ -27,7 +28,8 @@ pub struct Address {
     pub bucket: Option<BucketName>,
     /// The key or prefix, empty for the whole bucket. Always empty without a bucket.
     pub key: KeyPrefix,
-    /// A slash follows the bucket: `work:bucket/` is what is in it, `work:bucket` the bucket itself.
+    /// A slash follows the bucket: `work:bucket/` is what is in it, `work:bucket` the bucket itself. Without a bucket, a slash
+    /// follows the bookmark: `work:/` is the list of buckets, `work:` wherever the bookmark starts.
     pub inside: bool,
 }
 
@@ -64,6 +66,7 @@ impl Address {
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.bookmark {
+            Some(bookmark) if self.bucket.is_none() && self.inside => return write!(f, "{bookmark}:/"),
             Some(bookmark) => write!(f, "{bookmark}:")?,
             None => f.write_str("s3://")?,
         }
@@ -97,7 +100,9 @@ impl FromStr for Address {
         let inside = path.contains('/');
         if bucket.is_empty() {
             return if key.is_empty() {
-                Ok(Self { bookmark, bucket: None, key: KeyPrefix::all(), inside: false })
+                // `s3://` has its slashes by its form: it names no bookmark, and means the list of buckets.
+                let inside = bookmark.is_none() || rest == "/";
+                Ok(Self { bookmark, bucket: None, key: KeyPrefix::all(), inside })
             } else {
                 Err(error(Reason::NoBucket))
             };
@@ -198,6 +203,7 @@ mod tests {
             ("work:bucket/a/b", Some("work"), Some("bucket"), "a/b", "work:bucket/a/b"),
             ("work:/bucket//a", Some("work"), Some("bucket"), "/a", "work:bucket//a"),
             ("work:", Some("work"), None, "", "work:"),
+            ("work:/", Some("work"), None, "", "work:/"),
             ("work:bucket/100%25 é:x", Some("work"), Some("bucket"), "100%25 é:x", "work:bucket/100%25 é:x"),
         ] {
             let address: Address = text.parse().unwrap();

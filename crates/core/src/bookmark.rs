@@ -111,8 +111,41 @@ impl Bookmark {
         scalar(custom.get(key)?)
     }
 
+    /// Returns the texts of the `Custom` dictionary, in their order. What is no text there is left out.
+    pub fn customs(&self) -> Vec<(String, String)> {
+        let custom = self.document.get("Custom").and_then(Value::as_dictionary);
+        let texts = custom.into_iter().flat_map(Dictionary::iter);
+        texts.filter_map(|(key, value)| Some((key.to_owned(), scalar(value)?))).collect()
+    }
+
+    /// Returns the labels, in their order.
+    pub fn labels(&self) -> Vec<String> {
+        match self.document.get("Labels") {
+            Some(Value::Array(items)) => items.iter().filter_map(scalar).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Sets the labels; with none of them the entry goes.
+    pub fn set_labels(&mut self, labels: &[String]) {
+        if labels.is_empty() {
+            self.document.remove("Labels");
+        } else {
+            let items = labels.iter().map(|label| label.as_str().into()).collect();
+            self.document.insert("Labels", Value::Array(items));
+        }
+    }
+
+    /// Returns keys and values as they stand, in their order, also those that are not ours.
+    pub fn entries(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.document.iter()
+    }
+
     /// Sets a text of the `Custom` dictionary, or removes it.
     pub fn set_custom(&mut self, key: &str, text: Option<&str>) {
+        if text.is_none() && self.document.get("Custom").and_then(Value::as_dictionary).is_none() {
+            return;
+        }
         if !matches!(self.document.get("Custom"), Some(Value::Dictionary(_))) {
             self.document.insert("Custom", Value::Dictionary(Dictionary::new()));
         }

@@ -21,4 +21,5 @@ pub mod retry;
 pub mod seam;
 pub mod secret;
 pub mod setting;
+pub mod share;
 pub mod sign;

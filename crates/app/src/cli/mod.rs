@@ -6,6 +6,7 @@ mod show;
 
 use std::io;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
@@ -107,7 +108,8 @@ fn run(cli: Cli) -> Exit {
         Ok(runtime) => runtime,
         Err(error) => return show::failure(&output, &explain::plain(&error)),
     };
-    let app = App::with_role(environment, cli.global.role);
+    let app =
+        App::with_role(environment, cli.global.role).with_watch(Arc::new(show::PinWarning::new(&output)));
     let ended = runtime.block_on(until_interrupted(cli.command, &app, &output));
     // Nothing that still waits (a name look-up, a keychain) is worth waiting for.
     runtime.shutdown_background();

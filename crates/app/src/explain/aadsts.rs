@@ -138,7 +138,7 @@ const AADSTS: &[(&[u32], Explanation)] = &[
         says(
             "the tenant could not be told from the request",
             "the authority names no tenant",
-            "Set the tenant's GUID or domain in the bookmark.",
+            "Name your tenant by its ID or domain: `pintail bookmark edit NAME --tenant TENANT`.",
         ),
     ),
     (
@@ -234,7 +234,7 @@ const AADSTS: &[(&[u32], Explanation)] = &[
         says(
             "the app is open to one tenant only and the request named none",
             "the tenant is set to common or organizations",
-            "Set the tenant's GUID or domain in the bookmark.",
+            "Name your tenant by its ID or domain: `pintail bookmark edit NAME --tenant TENANT`.",
         ),
     ),
     (
@@ -306,7 +306,7 @@ const AADSTS: &[(&[u32], Explanation)] = &[
         says(
             "the app does not exist in this tenant",
             "the client ID or the tenant is wrong",
-            "Compare the client ID and the tenant's GUID with the app registration's overview page.",
+            "Compare both with the app registration's overview page, then: `pintail bookmark edit NAME --tenant TENANT --client-id ID`.",
         ),
     ),
     (
@@ -414,7 +414,7 @@ const AADSTS: &[(&[u32], Explanation)] = &[
         says(
             "the tenant does not exist in this cloud",
             "the GUID or domain is misspelt, or the tenant is in a national cloud",
-            "Compare the tenant with the portal's overview page, and the authority's host with its cloud.",
+            "Compare the tenant with the portal's overview page, and the authority's host with its cloud, then: `pintail bookmark edit NAME --tenant TENANT`.",
         ),
     ),
     (
@@ -478,7 +478,7 @@ const AADSTS: &[(&[u32], Explanation)] = &[
         says(
             "this way of signing in does not work at common or consumers",
             "the tenant is set to common or consumers",
-            "Set the tenant's GUID or domain in the bookmark.",
+            "Name your tenant by its ID or domain: `pintail bookmark edit NAME --tenant TENANT`.",
         ),
     ),
 ];

@@ -59,7 +59,7 @@ pub(super) fn explain(whole: &crate::ops::Error, error: &Error) -> Explanation {
         Error::Connection { name, source } => {
             let next = match source {
                 ConnectionError::Missing { option, .. } => {
-                    format!("Give {option} to `pintail bookmark add {name}`.")
+                    format!("Give {option} to `pintail bookmark add {name}`, or to `pintail bookmark edit {name}` if you have it already.")
                 }
                 _ => format!(
                     "Correct the value; `pintail bookmark add {name} … --force` replaces the bookmark."
@@ -67,6 +67,27 @@ pub(super) fn explain(whole: &crate::ops::Error, error: &Error) -> Explanation {
             };
             Explanation::new(error, Exit::Usage, [next])
         }
+        Error::FixedKey(_) => with(Exit::Usage, &["Change the name with --name, labels with --label and --no-label."]),
+        Error::Setting(_) => with(Exit::Usage, &[]),
+        Error::Shared { .. } => with(
+            Exit::Failed,
+            &["Give a .duck, a .pintail or a .cyberduckprofile: a file, or an https address that leads to one."],
+        ),
+        Error::Fetch { .. } => with(Exit::Failed, &["Fetch it with your browser, and give the file."]),
+        Error::Differs { name } => Explanation::new(
+            error,
+            Exit::Failed,
+            [format!("Look at yours with `pintail bookmark show {name}`; `--force` puts the file in its place.")],
+        ),
+        Error::Import { .. } => with(Exit::Failed, &["Say whose file it is with --from."]),
+        Error::Elsewhere { name, .. } => Explanation::new(
+            error,
+            Exit::Refused,
+            [
+                "If you do not know why, do not go on: your sign-in and your data would go there. Ask whoever gave you the bookmark.".into(),
+                format!("If it is meant: `pintail login {name} --trust`."),
+            ],
+        ),
         Error::Keychain(_) => session::explain_keychain(whole),
         Error::Name(_) => with(Exit::Usage, &[]),
         Error::NoBookmark { known: names, .. } if names.is_empty() => with(

@@ -107,6 +107,14 @@ pub(crate) fn explain(error: &Error) -> Explanation {
         ),
         Error::Sandbox(_) => with(Exit::Failed, &["Choose other ports with --port, or 0 for free ones."]),
         Error::SignIn(source) => sign_in::explain(error, source),
+        Error::SignInTo { name, source } => {
+            let mut explanation = sign_in::explain(error, source);
+            // So that the advice can be typed as it stands.
+            for next in &mut explanation.next {
+                *next = next.replace("pintail bookmark edit NAME", &format!("pintail bookmark edit {name}"));
+            }
+            explanation
+        }
         Error::SourceChanged(_) => with(Exit::Failed, &["Copy it again when nothing writes to it."]),
         Error::Stdio(_) => with(Exit::Failed, &[]),
         Error::Store(source) => store::explain(error, source),

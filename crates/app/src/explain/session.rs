@@ -59,6 +59,8 @@ pub(super) fn explain(error: &Error, missing: &NoCredential) -> Explanation {
     // Advice that does not know the bookmark gets its name, so that it can be typed as it stands.
     for next in &mut explanation.next {
         *next = next.replace("`pintail login`", &format!("`pintail login {}`", missing.name));
+        *next =
+            next.replace("pintail bookmark edit NAME", &format!("pintail bookmark edit {}", missing.name));
     }
     explanation
 }

@@ -48,7 +48,7 @@ impl Plan {
 
 /// Works out what has to change for these bookmarks, each with its profile.
 pub(crate) fn plan(app: &App, wanted: &[(BookmarkName, ProfileName)], wish: Wish) -> Result<Plan, Error> {
-    let path = app.environment().aws_config.clone().ok_or_else(|| {
+    let path = app.environment().aws.config_file.clone().ok_or_else(|| {
         Error::Usage("no home folder is known; set AWS_CONFIG_FILE to the configuration file".into())
     })?;
     let before = read(&path)?;

@@ -7,7 +7,7 @@ use pintail_connect::NoCredential;
 use pintail_core::address::AddressError;
 use pintail_core::aws_config_edit::EditError;
 use pintail_core::credential::CredentialError;
-use pintail_core::name::NameError;
+use pintail_core::name::{BookmarkName, NameError};
 use pintail_identity::oidc::DriveError;
 use pintail_identity::oidc::handler::HandlerError;
 use pintail_identity::oidc::scheme::DeliverError;
@@ -69,6 +69,15 @@ pub(crate) enum Error {
     /// The sign-in failed.
     #[error(transparent)]
     SignIn(#[from] DriveError),
+    /// The sign-in for a bookmark failed.
+    #[error("{source}")]
+    SignInTo {
+        /// The bookmark.
+        name: BookmarkName,
+        /// Why.
+        #[source]
+        source: DriveError,
+    },
     /// A file changed while it was read.
     #[error("{} changed while it was copied", .0.display())]
     SourceChanged(PathBuf),

@@ -16,12 +16,14 @@ pub(crate) mod presign;
 pub(crate) mod remove;
 pub(crate) mod sandbox;
 pub(crate) mod scheme;
+pub(crate) mod share;
 pub(crate) mod sign_in;
 pub(crate) mod signal;
 
 use std::ops::Deref;
+use std::sync::Arc;
 
-use pintail_connect::{Connector, Environment};
+use pintail_connect::{Connector, Environment, PinWatch};
 use pintail_core::name::BookmarkName;
 
 pub(crate) use self::error::Error;
@@ -63,6 +65,12 @@ impl App {
         let access = self.connector.access(name).await?;
         let http = self.connector.http(&access.connection)?;
         Ok(lend::Lent::new(access, http))
+    }
+
+    /// Has somebody told of bookmarks that lead elsewhere than they did.
+    #[must_use]
+    pub(crate) fn with_watch(self, watch: Arc<dyn PinWatch>) -> Self {
+        Self { connector: self.connector.with_watch(watch), ..self }
     }
 
     /// Returns what ends the run early.

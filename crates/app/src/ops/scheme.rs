@@ -37,6 +37,11 @@ pub(crate) fn uninstall(app: &App) -> Result<Registration, Error> {
     Ok(Registration::of(&schemes))
 }
 
+/// Tells whether addresses of a scheme are opened with this program, as far as that can be known.
+pub(crate) fn is_handled(app: &App, scheme: &str) -> bool {
+    registered(&folders(app)).is_ok_and(|schemes| schemes.iter().any(|known| known.name() == scheme))
+}
+
 /// Hands an answer to the process that waits for it.
 pub(crate) async fn deliver(app: &App, url: String) -> Result<(), Error> {
     Ok(hand_over(&Secret::new(url), &app.environment().folders.runtime).await?)

@@ -147,8 +147,13 @@ pub(super) async fn sign_in_with(
     talk: &dyn Talk,
 ) -> Result<Who, Error> {
     let identity = app.identity(name).await?;
-    warn_of_many_issuers(identity.web(), talk)?;
-    let tokens = fresh(obtain(app, &identity, &options, browser, talk).await?);
+    warn_of_many_issuers(name, identity.web(), talk)?;
+    warn_of_no_handler(app, identity.web(), &options, talk)?;
+    let obtained = obtain(app, &identity, &options, browser, talk).await.map_err(|error| match error {
+        Error::SignIn(source) => Error::SignInTo { name: name.clone(), source },
+        other => other,
+    });
+    let tokens = fresh(obtained?);
     let named = !identity.web().roles.is_empty();
     let offered = if named { identity.web().roles.clone() } else { readable(&tokens.offered_roles) };
     let chosen = app.choose_role(&identity, offered);
@@ -221,17 +226,35 @@ impl App {
     }
 }
 
-fn warn_of_many_issuers(web: &WebIdentity, talk: &dyn Talk) -> Result<(), Error> {
+fn warn_of_many_issuers(name: &BookmarkName, web: &WebIdentity, talk: &dyn Talk) -> Result<(), Error> {
     match &web.issuer {
         Issuer::Entra { tenant, .. } if !tenant.has_one_issuer() => {
             let message = format!(
                 "the tenant `{tenant}` stands for many, each with an issuer of its own, and IAM needs one issuer; \
-                 give the tenant's ID or domain"
+                 if the page shows AADSTS50194 or the role refuses you, name yours: `pintail bookmark edit {name} --tenant TENANT`"
             );
             talk.event(Event::Warning { message: &message }).map_err(Error::Stdio)
         }
         _ => Ok(()),
     }
+}
+
+/// Says at once that an answer by address scheme will not find its way back.
+fn warn_of_no_handler(app: &App, web: &WebIdentity, options: &Options, talk: &dyn Talk) -> Result<(), Error> {
+    let Redirect::Scheme(url) = &web.redirect else { return Ok(()) };
+    if options.method != Method::Redirect || super::scheme::is_handled(app, url.scheme()) {
+        return Ok(());
+    }
+    let (scheme, ducks) = (url.scheme(), if url.scheme() == "pintail" { "" } else { " --ducks" });
+    let paste = if app.environment().terminal.stdin {
+        "or paste here the address that the browser ends on"
+    } else {
+        "or use --paste"
+    };
+    let message = format!(
+        "nothing here opens {scheme}: addresses, by which the answer comes back; `pintail scheme install{ducks}`, {paste}"
+    );
+    talk.event(Event::Warning { message: &message }).map_err(Error::Stdio)
 }
 
 /// Runs the sign-in to its checked tokens.
@@ -310,7 +333,8 @@ fn receiver(app: &App, web: &WebIdentity, method: Method) -> Result<Box<dyn Redi
             let folder = &app.environment().folders.runtime;
             private_folder(folder)?;
             let scheme = Scheme::new(url.as_str(), folder.clone());
-            if method == Method::Paste {
+            let can_paste = app.environment().terminal.stdin && !super::scheme::is_handled(app, url.scheme());
+            if method == Method::Paste || can_paste {
                 return Ok(Box::new(Either(scheme, Pasted::new(url.as_str(), stdin()))));
             }
             Box::new(scheme)

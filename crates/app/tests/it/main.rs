@@ -4,6 +4,7 @@
 //! others run anywhere.
 
 mod aws_config;
+mod bookmarks;
 mod browser;
 mod cloud;
 mod commands;

@@ -138,7 +138,7 @@ impl fmt::Debug for Driver<'_> {
 
 /// AADSTS numbers of faults that Microsoft shows in the browser and never sends back: after them, a sign-in that waits for its
 /// answer waits in vain. A time-out has to name them.
-pub const PAGE_ONLY: &[u32] = &[50011, 700016, 90002, 50105, 50020];
+pub const PAGE_ONLY: &[u32] = &[50011, 700016, 90002, 50194, 50105, 50020];
 
 /// How long a person has in the browser: a second factor and a slow phone fit in.
 pub const TIME_MAX: Duration = Duration::from_secs(300);

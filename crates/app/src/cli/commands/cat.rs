@@ -26,6 +26,7 @@ impl Args {
         for text in self.addresses {
             let address = address(app, Some(text))?;
             object::read(app, &address, &mut |bytes| output.bytes(bytes)).await?;
+            app.remember_place(&address);
         }
         Ok(Exit::Done)
     }

@@ -40,6 +40,8 @@ impl Args {
                 Error::Usage("an object and JSON lines cannot both go to standard output".into()).into()
             );
         }
+        let mut ends = places.clone();
+        ends.push(target.clone());
         let request = copy::Request {
             sources: places,
             target,
@@ -52,6 +54,11 @@ impl Args {
         }
         let talk = show::CopyTalk::new(output);
         let report = copy::execute(app, plan, &talk).await?;
+        for end in &ends {
+            if let Place::Remote(address) = end {
+                app.remember_place(address);
+            }
+        }
         show::copy_report(output, talk, &report)
     }
 }

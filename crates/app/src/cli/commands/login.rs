@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use pintail_core::name::BookmarkName;
+
 use super::bookmark_name;
-use crate::cli::{Outcome, render::Output, show};
+use crate::cli::{Failure, Outcome, render::Output, show};
 use crate::explain::Exit;
-use crate::ops::{App, sign_in};
+use crate::ops::{App, Error, sign_in};
 
 /// Sign in, so that everything else works without asking
 ///
@@ -34,6 +36,9 @@ pub(crate) struct Args {
     /// Ask for the password again even if the browser is signed in; for the secret access key even if it is kept.
     #[arg(long)]
     fresh: bool,
+    /// Take it as meant that the bookmark leads elsewhere than when it was taken.
+    #[arg(long)]
+    trust: bool,
     /// How long to wait for the sign-in, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(5..=3600))]
     timeout: u64,
@@ -42,6 +47,7 @@ pub(crate) struct Args {
 impl Args {
     pub(crate) async fn run(self, app: &App, output: &Output) -> Outcome {
         let name = bookmark_name(app, self.bookmark)?;
+        accept(app, output, &name, self.trust).await?;
         let method = if self.device {
             sign_in::Method::Device
         } else if self.paste {
@@ -59,6 +65,8 @@ impl Args {
         let talk = show::SignInTalk::new(output);
         if app.connection(&name)?.web_identity().is_some() {
             let who = sign_in::sign_in(app, &name, options, &talk).await?;
+            let changes = app.pin_seen(&name, who.tenant.as_deref(), &who.account)?;
+            show::led_elsewhere(output, &name, &changes);
             show::signed_in(output, &name, &who)?;
         } else {
             let asks = Arc::new(show::Asking(output.clone()));
@@ -66,5 +74,26 @@ impl Args {
             show::holder_signed_in(output, &name, &holder)?;
         }
         Ok(Exit::Done)
+    }
+}
+
+/// Shows at its first use where a bookmark leads, and refuses one that leads elsewhere than it did, unless that is meant.
+async fn accept(app: &App, output: &Output, name: &BookmarkName, trust: bool) -> Result<(), Failure> {
+    match app.pin_changes(name)? {
+        None => {
+            show::first_use(output, name, &app.connection(name)?);
+            Ok(app.pin_bookmark(name)?)
+        }
+        Some(changes) if changes.is_empty() => Ok(()),
+        Some(changes) => {
+            let question = "The bookmark leads elsewhere than when it was taken. Is that meant?";
+            if !trust {
+                show::led_elsewhere(output, name, &changes);
+            }
+            if trust || output.confirm(question).await.map_err(Error::Stdio)? == Some(true) {
+                return Ok(app.pin_bookmark(name)?);
+            }
+            Err(pintail_connect::Error::Elsewhere { name: name.clone(), changes }.into())
+        }
     }
 }

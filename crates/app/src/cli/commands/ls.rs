@@ -1,13 +1,14 @@
 //! `pintail ls`
 
-use super::address;
+use super::start;
 use crate::cli::{Outcome, render::Output, show};
 use crate::explain::Exit;
 use crate::ops::{App, list};
 
 /// List buckets, or what is in one
 ///
-/// Without an address: the buckets of the only bookmark. An address ending in a slash lists that folder; any other address lists
+/// Without an address, or with `BOOKMARK:`: where the bookmark starts, which is the list of buckets unless it says otherwise;
+/// `BOOKMARK:/` always lists the buckets. An address ending in a slash lists that folder; any other address lists
 /// what begins with it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -23,10 +24,11 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) async fn run(self, app: &App, output: &Output) -> Outcome {
-        let address = address(app, self.address)?;
+        let address = start(app, self.address)?;
         let mut listing = show::Listing::new(output, self.long);
         list::list(app, &address, self.recursive, &mut |entry| listing.entry(entry)).await?;
         listing.end()?;
+        app.remember_place(&address);
         Ok(Exit::Done)
     }
 }

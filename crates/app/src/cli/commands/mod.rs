@@ -1,5 +1,6 @@
 //! The commands, one file each: what can be typed, and which operation it starts.
 
+pub(crate) mod add;
 pub(crate) mod aws_config;
 pub(crate) mod bookmark;
 pub(crate) mod cat;
@@ -31,7 +32,7 @@ use clap::Subcommand;
 use pintail_core::address::Address;
 use pintail_core::name::{BookmarkName, KeyPrefix};
 
-use super::{Outcome, render::Output};
+use super::{Failure, Outcome, render::Output};
 use crate::explain;
 use crate::ops::lend::Words;
 use crate::ops::{App, Error};
@@ -46,8 +47,10 @@ pub(crate) enum Command {
     Logout(logout::Args),
     Whoami(whoami::Args),
     Roles(roles::Args),
+    Add(add::Args),
     #[command(subcommand)]
     Bookmark(bookmark::Command),
+    Recent(bookmark::Recent),
     Credentials(credentials::Args),
     AwsConfig(aws_config::Args),
     Ls(ls::Args),
@@ -86,6 +89,8 @@ impl Command {
             Self::Logout(args) => args.run(app, output).await,
             Self::Whoami(args) => args.run(app, output).await,
             Self::Roles(args) => args.run(app, output).await,
+            Self::Add(args) => args.run(app, output).await,
+            Self::Recent(args) => args.run(app, output),
             Self::Bookmark(command) => command.run(app, output).await,
             Self::Credentials(args) => args.run(app, output).await,
             Self::AwsConfig(args) => args.run(app, output).await,
@@ -133,5 +138,37 @@ fn address(app: &App, text: Option<String>) -> Result<Address, Error> {
             key: KeyPrefix::all(),
             inside: false,
         }),
+    }
+}
+
+/// Reads the address of a folder to look into: `work:` begins at the bookmark's own path, `work:/` at the list of buckets. Without
+/// one, the default bookmark's path is meant.
+fn start(app: &App, text: Option<String>) -> Result<Address, Error> {
+    let address: Address = match text {
+        Some(text) => text.parse().map_err(Error::Address)?,
+        None => Address { bookmark: None, bucket: None, key: KeyPrefix::all(), inside: false },
+    };
+    if address.bucket.is_some() || address.inside {
+        return Ok(address);
+    }
+    let name = app.bookmark_of(&address)?;
+    let whole = Address { bookmark: Some(name.clone()), ..address };
+    let Some(path) = app.connection(&name)?.default_path else { return Ok(whole) };
+    let path = path.trim_matches('/');
+    if path.is_empty() {
+        return Ok(whole);
+    }
+    format!("{name}:{path}/").parse().map_err(Error::Address)
+}
+
+/// Lets pass that a bookmark is not complete yet: it is kept, and says what it lacks when it is used.
+fn only_what_is_missing(failure: Failure) -> Result<(), Failure> {
+    match failure {
+        Failure::Operation(error)
+            if matches!(*error, Error::Connect(pintail_connect::Error::Connection { .. })) =>
+        {
+            Ok(())
+        }
+        other => Err(other),
     }
 }

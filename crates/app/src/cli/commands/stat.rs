@@ -16,6 +16,7 @@ impl Args {
     pub(crate) async fn run(self, app: &App, output: &Output) -> Outcome {
         let address = address(app, Some(self.address))?;
         show::stat(output, &object::stat(app, &address).await?)?;
+        app.remember_place(&address);
         Ok(Exit::Done)
     }
 }

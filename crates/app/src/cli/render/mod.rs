@@ -166,21 +166,21 @@ impl Output {
         if !self.terminal.stdin || !self.terminal.stderr {
             return Ok(None);
         }
-        let line = self.ask(&format!("{question} [y/N]")).await?;
-        Ok(Some(["y", "yes"].contains(&line.trim().to_ascii_lowercase().as_str())))
+        let line = self.ask_line(&format!("{question} [y/N]")).await?.unwrap_or_default();
+        Ok(Some(["y", "yes"].contains(&line.to_ascii_lowercase().as_str())))
     }
 
-    /// Tells whether somebody sits at the terminal who can answer.
+    /// Tells whether there is somebody to ask: a terminal to read from and one to ask on.
     pub(crate) fn can_ask(&self) -> bool {
         self.terminal.stdin && self.terminal.stderr && !self.json
     }
 
-    /// Asks on standard error and reads a line from standard input.
-    pub(crate) async fn ask(&self, question: &str) -> io::Result<String> {
+    /// Asks on standard error and reads a line from standard input. `None` at its end.
+    pub(crate) async fn ask_line(&self, question: &str) -> io::Result<Option<String>> {
         write!(io::stderr().lock(), "{question} ")?;
         let reading = tokio::task::spawn_blocking(|| {
             let mut line = String::new();
-            io::stdin().read_line(&mut line).map(|_| line)
+            io::stdin().read_line(&mut line).map(|size| (size > 0).then(|| line.trim().to_owned()))
         });
         reading.await.map_err(io::Error::other)?
     }

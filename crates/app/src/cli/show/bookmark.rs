@@ -16,7 +16,7 @@ use crate::explain::explain;
 use crate::ops::Error;
 
 #[derive(Serialize)]
-struct Line<'a> {
+pub(super) struct Line<'a> {
     name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     tenant: Option<String>,
@@ -43,7 +43,7 @@ struct BrokenLine<'a> {
     error: String,
 }
 
-fn line<'a>(name: &'a BookmarkName, connection: &'a Connection) -> Line<'a> {
+pub(super) fn line<'a>(name: &'a BookmarkName, connection: &'a Connection) -> Line<'a> {
     let web = connection.web_identity();
     let (tenant, issuer) = match web.map(|web| &web.issuer) {
         Some(Issuer::Entra { tenant, .. }) => (Some(tenant.to_string()), None),
@@ -102,7 +102,7 @@ pub(in crate::cli) fn bookmarks(
 }
 
 /// Says why a bookmark cannot be used, causes included.
-fn reason(error: &Error) -> String {
+pub(super) fn reason(error: &Error) -> String {
     let explanation = explain(error);
     let parts: Vec<String> = std::iter::once(explanation.message).chain(explanation.causes).collect();
     harmless_words(&parts.join(": "))
@@ -149,7 +149,7 @@ pub(in crate::cli) fn bookmark(
     })
 }
 
-fn way_facts(connection: &Connection, pairs: &mut Vec<(&'static str, String)>) {
+pub(super) fn way_facts(connection: &Connection, pairs: &mut Vec<(&'static str, String)>) {
     match &connection.way {
         Way::WebIdentity(web) => {
             match &web.issuer {

@@ -35,8 +35,8 @@ impl Asks for Asking {
             for (number, text) in offered.iter().enumerate() {
                 self.0.insist(&format!("{:>3}  {}", number + 1, harmless_words(text)));
             }
-            let answer = self.0.ask(&format!("{question} (1-{})", offered.len())).await?;
-            let number = answer.trim().parse::<usize>().ok();
+            let answer = self.0.ask_line(&format!("{question} (1-{})", offered.len())).await?;
+            let number = answer.and_then(|answer| answer.parse::<usize>().ok());
             Ok(number.and_then(|number| number.checked_sub(1)).filter(|at| *at < offered.len()))
         })
     }

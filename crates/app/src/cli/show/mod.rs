@@ -10,6 +10,7 @@ mod lend;
 mod listing;
 mod object;
 mod roles;
+mod share;
 mod sign_in;
 
 use serde::Serialize;
@@ -24,6 +25,10 @@ pub(super) use lend::{console, env, env_unset, keys_until, serving};
 pub(super) use listing::Listing;
 pub(super) use object::{bucket_made, bucket_removed, presigned, stat};
 pub(super) use roles::{center_roles, roles};
+pub(super) use share::{
+    PinWarning, bookmark_changed, bookmark_file, default_bookmark, exported, first_use, import_plan,
+    imported, led_elsewhere, nothing_found, recent_places, shared, taken, wrong_answer,
+};
 pub(super) use sign_in::{SignInTalk, scheme_installed, scheme_removed, signed_in, signed_out, who};
 
 use super::render::text::{harmless, harmless_words};

@@ -95,9 +95,16 @@ pub(crate) struct Options {
     /// The session's length: seconds, `longest` (as the role allows, the default) or `service` (what STS gives unasked).
     #[arg(long, value_name = "SECONDS", help_heading = "Role")]
     duration: Option<String>,
-    /// The session may only read.
-    #[arg(long, help_heading = "Role")]
-    read_only: bool,
+    /// The session may only read, or (`=false`) may write as well.
+    #[arg(
+        long,
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        help_heading = "Role"
+    )]
+    read_only: Option<bool>,
     /// The session reaches only this bucket and prefix.
     #[arg(long, value_name = "s3://BUCKET/PREFIX", help_heading = "Role")]
     only: Option<String>,
@@ -164,6 +171,11 @@ impl Options {
         self.way.or_else(|| told.into_iter().find_map(|(given, way)| given.then_some(way)))
     }
 
+    /// Whether the session may only read, where that was said.
+    pub(super) fn read_only(&self) -> Option<bool> {
+        self.read_only
+    }
+
     /// Puts the options into the form that bookmarks take.
     pub(super) fn settings(&self) -> Settings {
         let list = |values: &[String]| (!values.is_empty()).then(|| values.join(" "));
@@ -219,7 +231,7 @@ impl Options {
             custom: custom.into_iter().filter_map(|(key, value)| Some((key, value?))).collect(),
             username: self.access_key_id.clone().or_else(|| self.account.clone()),
             path: self.path.clone(),
-            read_only: self.read_only,
+            read_only: self.read_only.unwrap_or(false),
         }
     }
 }
