@@ -27,6 +27,9 @@ pub(super) fn instance(
         );
         return Err(with_next(error, "Unset AWS_EC2_METADATA_DISABLED where instance metadata is meant."));
     }
+    // Profiles write the usual address out; the environment of the machine knows better.
+    let is_usual = |url: &Url| url.host_str() == Some("169.254.169.254");
+    let named = named.filter(|url| aws.metadata_address.is_none() || !is_usual(url));
     let from_environment = match (&aws.metadata_address, named) {
         (Some(text), None) => Some(address("AWS_EC2_METADATA_SERVICE_ENDPOINT", text)?),
         _ => None,
