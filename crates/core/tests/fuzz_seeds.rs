@@ -4,8 +4,11 @@ use std::fs;
 use std::path::Path;
 
 use pintail_core::address::{Address, Place};
+use pintail_core::aws_config::SharedConfig;
 use pintail_core::bookmark::Bookmark;
 use pintail_core::connection::{Connection, Sources};
+use pintail_core::import;
+use pintail_core::java_properties::Properties;
 use pintail_core::profile::Effective;
 use pintail_core::profile::Profile;
 
@@ -60,6 +63,68 @@ fn addresses() {
         let Ok(address) = text.parse::<Address>() else { continue };
         assert_eq!(address.to_string().parse::<Address>().unwrap(), address, "{name}");
     }
+}
+
+#[test]
+fn aws_configurations() {
+    let (mut resolved, mut refused) = (0, 0);
+    for (name, bytes) in seeds("aws_config") {
+        let mut files = bytes.splitn(2, |&byte| byte == 0);
+        let Ok(config) = SharedConfig::parse(files.next(), files.next()) else { continue };
+        for profile in config.profiles() {
+            match config.resolve(profile) {
+                Ok(_) => resolved += 1,
+                Err(error) => {
+                    assert!(!error.to_string().is_empty(), "{name}");
+                    refused += 1;
+                }
+            }
+        }
+        let imported = import::aws::read(&config);
+        assert!(imported.found.len() + imported.skipped.len() <= config.profiles().len(), "{name}");
+    }
+    assert!(resolved >= 3 && refused >= 3, "{resolved} profiles resolved, {refused} refused");
+}
+
+#[test]
+fn preferences() {
+    let mut read = 0;
+    for (name, bytes) in seeds("java_properties") {
+        let Ok(mut properties) = Properties::read(&bytes) else { continue };
+        assert_eq!(properties.write(), bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes), "{name}");
+        read += 1;
+        let Some((key, value)) =
+            properties.iter().last().map(|(key, value)| (key.to_owned(), value.to_owned()))
+        else {
+            continue;
+        };
+        if properties.set(&key, &format!("{value}x")).is_err() {
+            continue;
+        }
+        let again = Properties::read(&properties.write()).unwrap();
+        assert_eq!(again.get(&key), Some(format!("{value}x").as_str()), "{name}");
+        assert!(properties.unset(&key) && properties.get(&key).is_none(), "{name}");
+    }
+    assert!(read >= 5, "only {read} seeds are preferences");
+}
+
+#[test]
+fn configurations_of_other_programs() {
+    let rclone: usize = seeds("rclone")
+        .iter()
+        .filter_map(|(_, bytes)| import::rclone::read(bytes).ok())
+        .map(|it| it.found.len())
+        .sum();
+    let s3cmd: usize = seeds("s3cmd")
+        .iter()
+        .filter_map(|(_, bytes)| import::s3cmd::read(bytes).ok())
+        .map(|it| it.found.len())
+        .sum();
+    for (name, bytes) in seeds("rclone") {
+        let Ok(imported) = import::rclone::read(&bytes) else { continue };
+        assert!(imported.found.iter().all(|place| !place.name.is_empty()), "{name}");
+    }
+    assert!(rclone >= 3 && s3cmd >= 3, "{rclone} places in files of rclone, {s3cmd} in files of s3cmd");
 }
 
 fn means_something(bookmark: &Bookmark) -> bool {

@@ -46,6 +46,10 @@ type Remote = BTreeMap<String, Secret>;
 pub fn read(file: &[u8]) -> Result<Imported, ImportError> {
     let mut imported = Imported::default();
     for (name, remote) in remotes(decode(file)?)? {
+        if name.is_empty() {
+            imported.skipped.push(Skipped { name, kind: "no name".to_owned() });
+            continue;
+        }
         match remote.get("type").map(Secret::expose) {
             Some("s3") => imported.found.push(place(&name, &remote)),
             Some(kind) => imported.skipped.push(Skipped { name, kind: kind.escape_debug().to_string() }),

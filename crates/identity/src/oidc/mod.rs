@@ -26,6 +26,8 @@ mod discovery;
 mod drive;
 mod end_session;
 mod flow;
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(unix)]
 pub mod handler;
 mod jwks;

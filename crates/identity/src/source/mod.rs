@@ -7,6 +7,8 @@
 pub mod assume_role;
 pub mod container;
 mod credential_json;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod instance;
 pub mod keys;
 mod metadata;

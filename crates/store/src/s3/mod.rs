@@ -15,6 +15,8 @@ mod document;
 mod download;
 mod endpoint;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod header;
 mod operations;
 mod perform;

@@ -1,0 +1,9 @@
+//! Any bytes as every document that S3 answers with: no panic.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let _ = pintail_store::s3::fuzzing::documents(bytes);
+});
