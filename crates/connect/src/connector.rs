@@ -229,6 +229,14 @@ impl Connector {
         Ok(Arc::new(self.transport(connection.ca_bundle.as_deref())?))
     }
 
+    /// Returns the network as the surroundings have it, for what belongs to no bookmark.
+    ///
+    /// # Errors
+    /// As [`Connector::http`].
+    pub fn plain_http(&self) -> Result<Arc<dyn HttpClient>, Error> {
+        Ok(Arc::new(self.transport(None)?))
+    }
+
     pub(crate) fn lock_folder(&self) -> PathBuf {
         self.environment.folders.state.join("locks")
     }

@@ -5,6 +5,7 @@
 
 mod issuer;
 mod place;
+pub mod profile_check;
 pub mod property;
 mod read;
 mod way;

@@ -1,4 +1,5 @@
 //! Names of the properties that say how to connect, in a bookmark's `Custom`, a profile's `Properties` or the preferences.
+//! Other spellings, which Cyberduck and the AWS CLI use, are in the [catalogue](crate::setting::catalogue) of properties.
 
 /// Every property that [`Connection`](super::Connection) reads.
 pub const ALL: [&str; 41] = [
@@ -127,15 +128,3 @@ pub const FIPS: &str = "pintail.fips";
 pub const CA_BUNDLE: &str = "pintail.ca_bundle";
 /// `true` or `false`; Cyberduck's key.
 pub const REQUESTER_PAYS: &str = "s3.bucket.requesterpays";
-
-/// Other spellings of some of them, which Cyberduck and the AWS CLI use: (theirs, ours).
-pub const ALIASES: [(&str, &str); 8] = [
-    ("sso_start_url", SSO_START_URL),
-    ("sso_region", SSO_REGION),
-    ("sso_account_id", SSO_ACCOUNT),
-    ("sso_role_name", SSO_ROLE),
-    ("s3.assumerole.rolearn", ROLE),
-    ("duration_seconds", DURATION),
-    ("s3.assumerole.rolesessionname", SESSION_NAME),
-    ("external_id", EXTERNAL_ID),
-];

@@ -14,6 +14,7 @@ use crate::bookmark::Bookmark;
 use crate::name::{BucketName, KeyPrefix, Partition, Region, RoleArn};
 use crate::profile::{Effective, Scheme, UnknownWay};
 use crate::secret::Secret;
+use crate::setting::{self, Layers, Source};
 
 /// The user name that stands for nobody, in Cyberduck's bookmarks.
 const ANONYMOUS: &str = "anonymous";
@@ -36,16 +37,17 @@ impl fmt::Debug for Sources<'_> {
 }
 
 impl Sources<'_> {
-    /// Returns the value of a property: the bookmark's, else the profile's, else the preferences'. An empty one is none.
+    /// Returns the value of a property: the bookmark's, else the profile's, else the preferences', under its own name or an
+    /// alias. An empty one is none, and the default is not looked at.
     pub fn text(&self, key: &str) -> Option<String> {
-        let theirs = property::ALIASES.iter().filter(|(_, ours)| *ours == key).map(|(theirs, _)| *theirs);
-        let names: Vec<&str> = std::iter::once(key).chain(theirs).collect();
-        let of = |layer: &dyn Fn(&str) -> Option<String>| {
-            names.iter().find_map(|name| layer(name)).filter(|text| !text.is_empty())
+        let filled = |text: &String| !text.is_empty();
+        let layers = Layers {
+            bookmark: &|name| self.bookmark.custom(name).filter(filled),
+            profile: &|name| self.profile.property(name).map(str::to_owned).filter(filled),
+            preferences: &|name| (self.preferences)(name).filter(filled),
         };
-        of(&|name| self.bookmark.custom(name))
-            .or_else(|| of(&|name| self.profile.property(name).map(str::to_owned)))
-            .or_else(|| of(&|name| (self.preferences)(name)))
+        let found = layers.find(setting::find(key)?)?;
+        (found.source != Source::BuiltIn).then_some(found.value)
     }
 
     fn flag(&self, what: &'static str, key: &str) -> Result<Option<bool>, ConnectionError> {

@@ -56,3 +56,66 @@ pub const PROPERTIES: &str = "Properties";
 pub const CONFIGURABLE: &str = "Configurable";
 /// The word after what has a label, as in `Hostname Placeholder`.
 pub const PLACEHOLDER: &str = "Placeholder";
+/// The bookmark's picture.
+pub const DISK: &str = "Disk";
+/// The protocol's picture.
+pub const ICON: &str = "Icon";
+
+/// The keys of one value each, in the order in which people are told of them.
+pub const PLAIN: [&str; 27] = [
+    PROTOCOL,
+    VENDOR,
+    DESCRIPTION,
+    NAME,
+    HELP,
+    BUNDLED,
+    DEPRECATED,
+    DEFAULT_NICKNAME,
+    SCHEME,
+    SCHEMES,
+    DEFAULT_HOSTNAME,
+    DEFAULT_PORT,
+    DEFAULT_PATH,
+    REGION,
+    REGIONS,
+    CONTEXT,
+    AUTHORIZATION,
+    OAUTH_CLIENT_ID,
+    OAUTH_CLIENT_SECRET,
+    OAUTH_AUTHORIZATION_URL,
+    OAUTH_TOKEN_URL,
+    OAUTH_REDIRECT_URL,
+    OAUTH_PKCE,
+    SCOPES,
+    STS_ENDPOINT,
+    DISK,
+    ICON,
+];
+
+/// What can be set, before the word [`CONFIGURABLE`].
+pub const SETTABLE: [&str; 12] = [
+    "Hostname",
+    "Port",
+    "Path",
+    "Username",
+    "Password",
+    "Anonymous",
+    "Token",
+    "OAuth",
+    "Certificate",
+    "Private Key",
+    "Role",
+    "Multi Factor",
+];
+
+/// What has a label, before the word [`PLACEHOLDER`].
+pub const LABELLED: [&str; 5] = ["Hostname", "Path", "Username", "Password", "Token"];
+
+/// Tells whether a key has a meaning in Cyberduck's format.
+pub fn is_known(key: &str) -> bool {
+    let with = |words: &[&str], last: &str| {
+        let first = key.strip_suffix(last).and_then(|first| first.strip_suffix(' '));
+        first.is_some_and(|first| words.contains(&first))
+    };
+    key == PROPERTIES || PLAIN.contains(&key) || with(&SETTABLE, CONFIGURABLE) || with(&LABELLED, PLACEHOLDER)
+}

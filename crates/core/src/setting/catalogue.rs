@@ -585,7 +585,14 @@ const CATALOGUE: &[Setting] = &[
         Yes,
         "The role to go on to from the first one",
     ),
-    setting("pintail.external_id", &[], Text, None, Yes, "The external ID that the second role asks for"),
+    setting(
+        "pintail.external_id",
+        &["external_id"],
+        Text,
+        None,
+        Yes,
+        "The external ID that the second role asks for",
+    ),
     setting("pintail.policy_arns", &[], Words, None, Yes, "ARNs of managed policies that narrow the session"),
     setting("pintail.only", &[], Text, None, Yes, "The bucket and prefix that the session is narrowed to"),
     setting(
