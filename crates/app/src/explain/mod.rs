@@ -7,6 +7,7 @@ mod aadsts;
 mod connect;
 mod exit;
 mod lend;
+mod profiles;
 mod session;
 mod sign_in;
 mod source;
@@ -75,6 +76,7 @@ pub(crate) fn explain(error: &Error) -> Explanation {
             EditError::Value { .. } => with(Exit::Failed, &["Correct the bookmark or the path."]),
         },
         Error::ChangedMeanwhile(_) => with(Exit::Failed, &["Start again: nothing was written."]),
+        Error::Config(source) => profiles::config(error, source),
         Error::Connect(source) => connect::explain(error, source),
         Error::Deliver(_) => with(Exit::Failed, &["Start the sign-in again: `pintail login`."]),
         Error::Different { .. } => with(
@@ -105,6 +107,7 @@ pub(crate) fn explain(error: &Error) -> Explanation {
                 PlanError::NotAFile(_) => &["Give it on standard input: `cat FILE | pintail cp - TARGET`."],
             },
         ),
+        Error::Profiles(source) => profiles::explain(error, source),
         Error::Sandbox(_) => with(Exit::Failed, &["Choose other ports with --port, or 0 for free ones."]),
         Error::SignIn(source) => sign_in::explain(error, source),
         Error::SignInTo { name, source } => {

@@ -13,8 +13,10 @@ use pintail_identity::oidc::handler::HandlerError;
 use pintail_identity::oidc::scheme::DeliverError;
 use pintail_store::StoreError;
 
+use super::config::ConfigError;
 use super::copy::PlanError;
 use super::lend::LendError;
+use super::profiles::ProfilesError;
 
 /// An operation failed.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +33,9 @@ pub(crate) enum Error {
     /// A sign-in answer could not be handed over.
     #[error(transparent)]
     Deliver(#[from] DeliverError),
+    /// A property cannot be read or set.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// A bookmark could not be connected.
     #[error(transparent)]
     Connect(#[from] pintail_connect::Error),
@@ -63,6 +68,9 @@ pub(crate) enum Error {
     /// A copy cannot be planned.
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// Something about profiles did not work.
+    #[error(transparent)]
+    Profiles(#[from] ProfilesError),
     /// The sandbox could not start.
     #[error("the sandbox could not start")]
     Sandbox(#[source] Box<dyn std::error::Error + Send + Sync>),

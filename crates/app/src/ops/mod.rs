@@ -5,14 +5,17 @@
 
 pub(crate) mod aws_config;
 pub(crate) mod bucket;
+pub(crate) mod config;
 pub(crate) mod copy;
 pub(crate) mod credentials;
 pub(crate) mod demo;
 mod error;
 pub(crate) mod lend;
 pub(crate) mod list;
+mod nearest;
 pub(crate) mod object;
 pub(crate) mod presign;
+pub(crate) mod profiles;
 pub(crate) mod remove;
 pub(crate) mod sandbox;
 pub(crate) mod scheme;

@@ -5,6 +5,7 @@ pub(crate) mod aws_config;
 pub(crate) mod bookmark;
 pub(crate) mod cat;
 pub(crate) mod completions;
+pub(crate) mod config;
 pub(crate) mod console;
 pub(crate) mod cp;
 pub(crate) mod credentials;
@@ -17,6 +18,7 @@ pub(crate) mod logout;
 pub(crate) mod ls;
 pub(crate) mod mb;
 pub(crate) mod presign;
+pub(crate) mod profile;
 pub(crate) mod rb;
 pub(crate) mod rm;
 pub(crate) mod roles;
@@ -51,6 +53,10 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Bookmark(bookmark::Command),
     Recent(bookmark::Recent),
+    #[command(subcommand)]
+    Profile(profile::Command),
+    #[command(subcommand)]
+    Config(config::Command),
     Credentials(credentials::Args),
     AwsConfig(aws_config::Args),
     Ls(ls::Args),
@@ -92,6 +98,8 @@ impl Command {
             Self::Add(args) => args.run(app, output).await,
             Self::Recent(args) => args.run(app, output),
             Self::Bookmark(command) => command.run(app, output).await,
+            Self::Profile(command) => command.run(app, output).await,
+            Self::Config(command) => command.run(app, output),
             Self::Credentials(args) => args.run(app, output).await,
             Self::AwsConfig(args) => args.run(app, output).await,
             Self::Ls(args) => args.run(app, output).await,

@@ -2,6 +2,7 @@
 
 mod aws_config;
 mod bookmark;
+mod config;
 mod copy;
 mod credentials;
 mod demo;
@@ -9,6 +10,7 @@ mod holder;
 mod lend;
 mod listing;
 mod object;
+mod profile;
 mod roles;
 mod share;
 mod sign_in;
@@ -17,6 +19,7 @@ use serde::Serialize;
 
 pub(super) use aws_config::{aws_config, confirm_aws_config};
 pub(super) use bookmark::{ask_secret, bookmark, bookmark_added, bookmark_removed, bookmarks};
+pub(super) use config::{properties, property, property_explained, property_set};
 pub(super) use copy::{CopyTalk, RemoveTalk, copy_plan, copy_report, remove_report};
 pub(super) use credentials::{credential, one_line};
 pub(super) use demo::{demo_end, demo_step, sandbox_ready};
@@ -24,6 +27,10 @@ pub(super) use holder::{Asking, holder, holder_signed_in};
 pub(super) use lend::{console, env, env_unset, keys_until, serving};
 pub(super) use listing::Listing;
 pub(super) use object::{bucket_made, bucket_removed, presigned, stat};
+pub(super) use profile::{
+    profile, profile_candidate, profile_changed, profile_checked, profile_exported, profile_installed,
+    profiles,
+};
 pub(super) use roles::{center_roles, roles};
 pub(super) use share::{
     PinWarning, bookmark_changed, bookmark_file, default_bookmark, exported, first_use, import_plan,
