@@ -14,11 +14,11 @@ use pintail_core::profile::Effective;
 use pintail_core::seam::{Clock, CorrectedClock, HttpClient, Random};
 use pintail_store::ObjectStore;
 use pintail_store::s3::{AddressingStyle, Endpoint, S3Context, S3Options, S3Store};
-use pintail_store::transport::{ProxyConfig, TlsTrust, Transport, TransportOptions};
+use pintail_store::transport::{ProxyConfig, Timeouts, TlsTrust, Transport, TransportOptions};
 use pintail_store::wrap::{ReadOnly, Trace};
 use tokio::sync::OnceCell;
 
-use crate::{Bookmarks, Environment, Error, PinWatch, SystemClock, SystemRandom};
+use crate::{Bookmarks, Environment, Error, PinWatch, SystemClock, SystemRandom, Tuning};
 
 /// With one of these a bookmark says by itself how to sign in.
 const OWN_WORDS: [&str; 3] = [property::WAY, property::ISSUER, property::TENANT];
@@ -32,6 +32,8 @@ pub struct Connected {
     pub s3: S3Store,
     /// Nothing may be written.
     pub read_only: bool,
+    /// How it behaves.
+    pub tuning: Tuning,
 }
 
 /// One run of a program: its surroundings, and the connections it has made.
@@ -203,22 +205,27 @@ impl Connector {
         let access = self.access(name).await?;
         // Asked now, so that "sign in first" is said before anything else and names the bookmark.
         access.ready().await?;
+        let tuning = Tuning::of(&self.layered(Some(name))?)?;
         let region = region.unwrap_or_else(|| access.connection.region.clone());
         let context = S3Context {
-            transport: self.transport(access.connection.ca_bundle.as_deref())?,
+            transport: self.patient_transport(access.connection.ca_bundle.as_deref(), tuning.timeouts)?,
             endpoint: endpoint(&access.connection, region)?,
             credentials: access.source,
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             random: Arc::clone(&self.random) as Arc<dyn Random>,
         };
-        let options = S3Options { requester_pays: access.connection.requester_pays, ..S3Options::default() };
+        let options = S3Options {
+            schedule: tuning.schedule,
+            requester_pays: access.connection.requester_pays,
+            ..S3Options::default()
+        };
         let s3 = S3Store::new(context, options);
         let mut store: Arc<dyn ObjectStore> = Arc::new(Trace::new(Arc::new(s3.clone())));
         let read_only = access.connection.read_only;
         if read_only {
             store = Arc::new(ReadOnly::new(store));
         }
-        Ok(Connected { store, s3, read_only })
+        Ok(Connected { store, s3, read_only, tuning })
     }
 
     /// Returns the network as a connection reaches it: with its certificates, through the proxy of the surroundings.
@@ -242,6 +249,10 @@ impl Connector {
     }
 
     pub(crate) fn transport(&self, ca_bundle: Option<&str>) -> Result<Transport, Error> {
+        self.patient_transport(ca_bundle, Timeouts::default())
+    }
+
+    fn patient_transport(&self, ca_bundle: Option<&str>, timeouts: Timeouts) -> Result<Transport, Error> {
         let environment = &self.environment;
         let bundle = ca_bundle.map(|text| environment.path(text)).or_else(|| environment.ca_bundle.clone());
         let trust = match bundle {
@@ -253,7 +264,7 @@ impl Connector {
             environment.https_proxy.as_deref(),
             environment.no_proxy.as_deref(),
         )?;
-        Ok(Transport::new(TransportOptions { trust, proxy, ..TransportOptions::default() })?)
+        Ok(Transport::new(TransportOptions { trust, proxy, timeouts, ..TransportOptions::default() })?)
     }
 }
 

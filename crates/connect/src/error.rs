@@ -138,6 +138,9 @@ pub enum Error {
         #[source]
         source: ProfileError,
     },
+    /// A property does not take its value.
+    #[error(transparent)]
+    Setting(SettingError),
     /// A proxy setting cannot be read.
     #[error(transparent)]
     Proxy(#[from] ProxyError),

@@ -146,7 +146,8 @@ impl Connector {
     pub fn is_same(&self, incoming: &Incoming) -> bool {
         let Ok(here) = self.bookmarks().load(&incoming.name) else { return false };
         match (self.meaning(&incoming.name, &here), &incoming.meaning) {
-            (Ok(here), Ok(there)) => here == *there,
+            // Who named the region is not what is meant: one that is taken over is written out.
+            (Ok(here), Ok(there)) => Connection { region_said: there.region_said, ..here } == *there,
             _ => here == incoming.bookmark,
         }
     }

@@ -31,13 +31,14 @@ mod handover;
 mod identity;
 mod issuer_tokens;
 mod keychains;
-mod pins;
 mod layered;
+mod pins;
 mod preferences;
 mod profiles;
 mod recent;
 mod roles;
 mod system;
+mod tuning;
 mod ways;
 
 pub use access::{Access, LENT_LIFE_MIN};
@@ -52,13 +53,14 @@ pub use foreign::{ImportPlan, LeftAside, OtherPrograms, Planned, Program};
 pub use handover::{Incoming, Taking};
 pub use identity::{Identity, RoleSession, readable};
 pub use issuer_tokens::fresh;
-pub use pins::{Pin, PinChange, PinWatch};
 pub use layered::Layered;
+pub use pins::{Pin, PinChange, PinWatch};
 pub use preferences::Preferences;
 pub use profiles::{Before, Installed, Listed, Origin, Profiles, read as read_profile};
 pub use recent::RecentPlace;
 pub use roles::OfferedRole;
 pub use system::{SystemClock, SystemRandom};
+pub use tuning::Tuning;
 pub use ways::{CenterRole, LastingSource, OfferedCenterRole, WayIn};
 
 // The words that the interface above is written in.

@@ -183,9 +183,7 @@ pub fn shareable(bookmark: &Bookmark, keep_username: bool) -> Shareable {
     for (key, value) in custom.into_iter().flat_map(Dictionary::iter) {
         let known = property::ALL.contains(&key) || setting::find(key).is_some();
         let ours = setting::find(key).map_or(key, |setting| setting.name);
-        let alias =
-            property::ALIASES.iter().find(|(theirs, _)| *theirs == key).map_or(key, |(_, ours)| *ours);
-        let stays = !known && alias == key || [key, ours, alias].iter().any(|name| STAY.contains(name));
+        let stays = !known || [key, ours].iter().any(|name| STAY.contains(name));
         if stays || value.scalar().is_none_or(|text| has_a_user(&text)) {
             shared.set_custom(key, None);
             left_out.push(key.to_owned());

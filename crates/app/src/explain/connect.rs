@@ -151,6 +151,10 @@ pub(super) fn explain(whole: &crate::ops::Error, error: &Error) -> Explanation {
         Error::Profile { .. } => {
             with(Exit::Failed, &["Get the file anew from whoever offers it; `pintail profile check FILE` tells more."])
         }
+        Error::Setting(_) => with(
+            Exit::Usage,
+            &["`pintail config ls --bookmark NAME` shows where it stands; correct it there."],
+        ),
         Error::UnknownKeychain(_) => with(Exit::Usage, &[]),
     }
 }

@@ -32,8 +32,12 @@ pub(crate) async fn list(
 ) -> Result<(), Error> {
     let connected = app.connect(address).await?;
     let Some(bucket) = &address.bucket else { return list_buckets(&connected.store, sink).await };
-    let options =
-        List { prefix: address.key.clone(), delimiter: (!recursive).then(|| "/".into()), ..List::default() };
+    let options = List {
+        prefix: address.key.clone(),
+        delimiter: (!recursive).then(|| "/".into()),
+        max: connected.tuning.list_page,
+        ..List::default()
+    };
     let mut found = false;
     let mut pages = std::pin::pin!(pages(Arc::clone(&connected.store), bucket.clone(), options));
     while let Some(page) = pages.try_next().await? {

@@ -30,12 +30,12 @@ pub(crate) struct Presigned {
     pub(crate) cut: bool,
 }
 
-/// Makes an address for one object that works for `life`, or until the credential ends.
+/// Makes an address for one object that works for `life` (without it as long as the properties say), or until the credential ends.
 pub(crate) async fn presign(
     app: &App,
     address: &Address,
     method: Method,
-    life: Duration,
+    life: Option<Duration>,
 ) -> Result<Presigned, Error> {
     let (bucket, key) = address.object()?;
     let connected = app.connect(address).await?;
@@ -47,6 +47,7 @@ pub(crate) async fn presign(
         let refused = StoreError::new(ErrorKind::ReadOnly, Operation::Presign);
         return Err(refused.at(&bucket, Some(&key)).into());
     }
+    let life = life.unwrap_or(connected.tuning.link_life);
     let asked_until = app.now() + SignedDuration::try_from(life).unwrap_or(SignedDuration::MAX);
     let made = connected.s3.presign(presigned, &bucket, &key, life, &Presign::default()).await?;
     // A second of rounding is no cut.

@@ -104,7 +104,8 @@ async fn remove_below(
 ) -> Result<(), Error> {
     let bucket = address.bucket()?;
     let connected = app.connect(address).await?;
-    let options = List { prefix: address.key.clone(), ..List::default() };
+    let tuning = &connected.tuning;
+    let options = List { prefix: address.key.clone(), max: tuning.list_page, ..List::default() };
     let mut pages = std::pin::pin!(pages(Arc::clone(&connected.store), bucket.clone(), options));
     while let Some(page) = pages.try_next().await? {
         let keys: Vec<ObjectKey> = page.objects.into_iter().map(|object| object.key).collect();
@@ -114,13 +115,12 @@ async fn remove_below(
             }
             continue;
         }
-        if keys.is_empty() {
-            continue;
-        }
-        let items: Vec<DeleteItem> = keys.iter().cloned().map(DeleteItem::from).collect();
-        let outcomes = connected.store.delete_many(&bucket, &items).await?;
-        for (key, outcome) in keys.iter().zip(outcomes) {
-            report.take(&bucket, key, outcome.map(drop).map_err(Error::from), sink);
+        for keys in keys.chunks(tuning.delete_batch) {
+            let items: Vec<DeleteItem> = keys.iter().cloned().map(DeleteItem::from).collect();
+            let outcomes = connected.store.delete_many(&bucket, &items).await?;
+            for (key, outcome) in keys.iter().zip(outcomes) {
+                report.take(&bucket, key, outcome.map(drop).map_err(Error::from), sink);
+            }
         }
     }
     Ok(())

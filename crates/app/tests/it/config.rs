@@ -2,9 +2,11 @@
 
 use std::fs;
 
+use pintail_sandbox::{Effect, Fault, Service};
 use pintail_testkit::environment::TestEnv;
 
-use crate::cloud::home;
+use crate::cloud::{Cloud, home};
+use crate::copying::bytes;
 
 fn with_bookmark() -> TestEnv {
     let env = home();
@@ -87,5 +89,58 @@ fn what_cannot_be_is_not_set() {
         listed.stdout.contains("it has to be") && !listed.stdout.contains("hunter2"),
         "{}",
         listed.stdout
+    );
+}
+
+/// behaviour: config
+#[test]
+fn what_is_honoured_arrives_at_the_service() {
+    let cloud = Cloud::signed_in();
+    let (env, bucket) = (&cloud.env, cloud.bucket());
+    let recorder = cloud.sandbox().recorder();
+    for (name, value) in [
+        ("s3.listing.chunksize", "2"),
+        ("s3.delete.multiple.partition", "1"),
+        ("connection.retry", "1"),
+        ("s3.upload.multipart.threshold", "6000000"),
+        ("s3.upload.multipart.size", "5242880"),
+        ("s3.url.expire.seconds", "60"),
+    ] {
+        env.run(["config", "set", name, value]).succeeded();
+        let explained = env.run(["config", "explain", name, "--json"]).succeeded().json();
+        assert_eq!(explained["honoured"], "yes", "{name}");
+    }
+    for number in 0..5 {
+        cloud.sandbox().world().put_object(&bucket, &format!("many/{number}"), "x");
+    }
+    let folder = format!("lab:{bucket}/many/");
+    recorder.clear();
+    assert_eq!(env.run(["ls", &folder]).succeeded().stdout.lines().count(), 5);
+    assert_eq!(recorder.count(Service::S3, "ListObjectsV2"), 3, "two names a page");
+    env.run(["rm", "--recursive", &folder]).succeeded();
+    assert_eq!(recorder.count(Service::S3, "DeleteObjects"), 5, "one object a request");
+
+    for (size, parts) in [(5_999_999, 0), (6_000_000, 2)] {
+        fs::write(env.work().join("up"), bytes(size)).expect("a file");
+        recorder.clear();
+        env.run(["cp", "up", &format!("lab:{bucket}/up")]).succeeded();
+        assert_eq!(recorder.count(Service::S3, "UploadPart"), parts, "{size}");
+        assert_eq!(cloud.object(&bucket, "up").expect("the object").len(), size);
+    }
+    let link = env.run(["presign", &format!("lab:{bucket}/up")]).succeeded();
+    assert!(link.stdout.contains("X-Amz-Expires=60&"), "a link of a minute");
+
+    cloud.sandbox().faults().add(Fault::new(Service::S3, "ListObjectsV2", Effect::slow_down()).always());
+    recorder.clear();
+    env.run(["ls", &format!("lab:{bucket}/")]).exited(1);
+    assert_eq!(recorder.count(Service::S3, "ListObjectsV2"), 2, "one more attempt");
+    cloud.sandbox().faults().clear();
+
+    fs::write(env.home().join("config/default.properties"), "connection.retry=often\n").expect("a file");
+    let wrong = env.run(["ls", &folder]).exited(2);
+    assert!(
+        wrong.stderr.contains("connection.retry") && wrong.stderr.contains("config ls"),
+        "{}",
+        wrong.stderr
     );
 }

@@ -14,9 +14,9 @@ use crate::ops::{App, presign};
 pub(crate) struct Args {
     /// `BOOKMARK:bucket/key`.
     address: String,
-    /// How long it works: `15m`, `1h`, `7d`.
-    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = span)]
-    expires: Duration,
+    /// How long it works: `15m`, `1h`, `7d`; without it as s3.url.expire.seconds says, which is an hour where nobody set it.
+    #[arg(long, value_name = "TIME", value_parser = span)]
+    expires: Option<Duration>,
     /// An address to upload to, instead of to download from.
     #[arg(long)]
     put: bool,

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::StreamExt;
+use pintail_connect::Connected;
 use pintail_store::object_store::{Get, WriteCondition};
 
 use super::{
@@ -74,17 +75,20 @@ impl Report {
     }
 }
 
+fn context<'a>(app: &'a App, talk: &'a dyn Talk, side: &'a Connected) -> Context<'a> {
+    Context { talk, interrupt: app.interrupt(), tuning: &side.tuning }
+}
+
 async fn copy(app: &App, step: &Step, keep_existing: bool, talk: &dyn Talk) -> Result<Copied, Error> {
-    let context = Context { talk, interrupt: app.interrupt() };
     let condition = if keep_existing { WriteCondition::IfAbsent } else { WriteCondition::None };
     match (&step.from, &step.to) {
         (End::File { root, path }, End::Object(to)) => {
-            let store = &app.connect_to(&to.bookmark).await?.store;
-            upload::file(store, &root.join(path), to, condition, context).await
+            let side = app.connect_to(&to.bookmark).await?;
+            upload::file(&side.store, &root.join(path), to, condition, context(app, talk, &side)).await
         }
         (End::Stdio, End::Object(to)) => {
-            let store = &app.connect_to(&to.bookmark).await?.store;
-            upload::stdin(store, to, condition, context).await
+            let side = app.connect_to(&to.bookmark).await?;
+            upload::stdin(&side.store, to, condition, context(app, talk, &side)).await
         }
         (End::Object(from), End::File { root, path }) => {
             let store = &app.connect_to(&from.bookmark).await?.store;
@@ -106,9 +110,17 @@ async fn copy(app: &App, step: &Step, keep_existing: bool, talk: &dyn Talk) -> R
             let (from_side, to_side) =
                 (app.connect_to(&from.bookmark).await?, app.connect_to(&to.bookmark).await?);
             if from.bookmark == to.bookmark {
-                remote::within(&to_side.store, from, to, condition, context).await
+                remote::within(&to_side.store, from, to, condition, context(app, talk, &to_side)).await
             } else {
-                remote::across(&from_side.store, from, &to_side.store, to, condition, context).await
+                remote::across(
+                    &from_side.store,
+                    from,
+                    &to_side.store,
+                    to,
+                    condition,
+                    context(app, talk, &to_side),
+                )
+                .await
             }
         }
         (End::File { .. } | End::Stdio, End::File { .. } | End::Stdio) => {

@@ -17,6 +17,7 @@ mod upload;
 
 use std::path::PathBuf;
 
+use pintail_connect::Tuning;
 use pintail_core::address::Place;
 use pintail_core::name::{BookmarkName, BucketName, ObjectKey};
 
@@ -27,7 +28,7 @@ pub(crate) use target::KeyRefusal;
 use super::Error;
 use super::signal::Interrupt;
 
-/// Objects up to this size travel in one request; larger ones in parts. Two parts' worth: below that, parts cost more round trips than
+/// Objects up to this size are downloaded by one request, as uploads are unless properties say otherwise; larger ones in parts. Two parts' worth: below that, parts cost more round trips than
 /// they save.
 pub(crate) const ONE_REQUEST_MAX_BYTES: u64 = 16 << 20;
 
@@ -202,6 +203,14 @@ pub(crate) struct Report {
 struct Context<'a> {
     talk: &'a dyn Talk,
     interrupt: &'a Interrupt,
+    /// How the connection to the target behaves.
+    tuning: &'a Tuning,
+}
+
+impl Context<'_> {
+    fn storage_class(&self) -> Option<String> {
+        self.tuning.storage_class.clone()
+    }
 }
 
 /// Listens to an execution.

@@ -107,7 +107,7 @@ async fn in_parts(
     let options = CreateUpload { traits: info.traits.clone(), ..CreateUpload::default() };
     let upload = store.create_upload(&to.bucket, &to.key, &options).await?;
     let copying = futures_util::stream::iter(
-        ranges(info.size_bytes, part_size(info.size_bytes).max(128 << 20)).map(Ok::<_, Error>),
+        ranges(info.size_bytes, part_size(info.size_bytes, 128 << 20)).map(Ok::<_, Error>),
     )
     .map_ok(|(number, offset, length_bytes)| {
         let upload = &upload;

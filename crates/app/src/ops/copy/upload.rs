@@ -13,7 +13,7 @@ use pintail_store::{ErrorKind, Payload, StoreError};
 use tokio::io::AsyncReadExt;
 
 use super::source::Source;
-use super::{Context, Copied, End, ONE_REQUEST_MAX_BYTES, Object, PART_BYTES, PARTS_AT_ONCE, Proof};
+use super::{Context, Copied, End, Object, Proof};
 use crate::ops::Error;
 
 /// The most parts of an upload, and the largest object (S3 User Guide, "Multipart upload limits").
@@ -30,16 +30,16 @@ pub(super) async fn file(
     let source = Source::open(path)?;
     let size_bytes = source.size_bytes();
     let traits = Traits { content_type: content_type(path), ..Traits::default() };
-    let stored = if size_bytes <= ONE_REQUEST_MAX_BYTES {
-        let put = Put { condition, traits, ..Put::default() };
+    let stored = if size_bytes <= context.tuning.one_request_max_bytes {
+        let put = Put { condition, traits, storage_class: context.storage_class(), ..Put::default() };
         let stored = store.put(&to.bucket, &to.key, source.slice(0, size_bytes), &put).await;
         let stored = stored.map_err(|error| taken(error, &put.condition, to))?;
         context.talk.advance(size_bytes);
         stored
     } else {
-        let part_bytes = part_size(size_bytes);
+        let part_bytes = part_size(size_bytes, context.tuning.part_bytes);
         let _guard = context.interrupt.guard();
-        let upload = begin(store, to, traits).await?;
+        let upload = begin(store, to, traits, context).await?;
         let parts = ranges(size_bytes, part_bytes).map(|(number, offset, length_bytes)| {
             Ok::<_, Error>((number, source.slice(offset, length_bytes)))
         });
@@ -59,24 +59,25 @@ pub(super) async fn stdin(
     context: Context<'_>,
 ) -> Result<Copied, Error> {
     let mut input = tokio::io::stdin();
-    let first = fill(&mut input, PART_BYTES).await?;
-    if (first.len() as u64) < PART_BYTES {
+    let part_bytes = context.tuning.part_bytes;
+    let first = fill(&mut input, part_bytes).await?;
+    if (first.len() as u64) < part_bytes {
         let size_bytes = first.len() as u64;
-        let put = Put { condition, ..Put::default() };
+        let put = Put { condition, storage_class: context.storage_class(), ..Put::default() };
         let stored = store.put(&to.bucket, &to.key, Payload::from_bytes(first), &put).await;
         let stored = stored.map_err(|error| taken(error, &put.condition, to))?;
         context.talk.advance(size_bytes);
         return Ok(Copied { size_bytes, proof: proof(&stored) });
     }
     let _guard = context.interrupt.guard();
-    let upload = begin(store, to, Traits::default()).await?;
+    let upload = begin(store, to, Traits::default(), context).await?;
     let mut total = 0;
     let parts = futures_util::stream::try_unfold(
         (Some(first), 1_u32, input),
         |(ready, number, mut input)| async move {
             let part = match ready {
                 Some(part) => part,
-                None => fill(&mut input, PART_BYTES).await?,
+                None => fill(&mut input, part_bytes).await?,
             };
             if part.is_empty() {
                 return Ok(None);
@@ -103,22 +104,28 @@ pub(super) async fn ranged(
     context: Context<'_>,
     slice: impl Fn(u64, u64) -> Payload + Send + Sync,
 ) -> Result<Stored, Error> {
-    if size_bytes <= ONE_REQUEST_MAX_BYTES {
-        let put = Put { condition, traits, ..Put::default() };
+    if size_bytes <= context.tuning.one_request_max_bytes {
+        let put = Put { condition, traits, storage_class: context.storage_class(), ..Put::default() };
         let stored = store.put(&to.bucket, &to.key, slice(0, size_bytes), &put).await;
         let stored = stored.map_err(|error| taken(error, &put.condition, to))?;
         context.talk.advance(size_bytes);
         return Ok(stored);
     }
     let _guard = context.interrupt.guard();
-    let upload = begin(store, to, traits).await?;
-    let parts = ranges(size_bytes, part_size(size_bytes))
+    let upload = begin(store, to, traits, context).await?;
+    let parts = ranges(size_bytes, part_size(size_bytes, context.tuning.part_bytes))
         .map(|(number, offset, length_bytes)| Ok::<_, Error>((number, slice(offset, length_bytes))));
     finish(store, to, &upload, futures_util::stream::iter(parts), condition, context, || Ok(())).await
 }
 
-async fn begin(store: &Arc<dyn ObjectStore>, to: &Object, traits: Traits) -> Result<Upload, Error> {
-    let options = CreateUpload { traits, ..CreateUpload::default() };
+async fn begin(
+    store: &Arc<dyn ObjectStore>,
+    to: &Object,
+    traits: Traits,
+    context: Context<'_>,
+) -> Result<Upload, Error> {
+    let storage_class = context.storage_class();
+    let options = CreateUpload { traits, storage_class, ..CreateUpload::default() };
     Ok(store.create_upload(&to.bucket, &to.key, &options).await?)
 }
 
@@ -141,7 +148,7 @@ async fn finish(
             context.talk.advance(size_bytes);
             Ok(part)
         })
-        .try_buffer_unordered(PARTS_AT_ONCE)
+        .try_buffer_unordered(context.tuning.parts_at_once)
         .try_collect::<Vec<PartInfo>>();
     let complete = async {
         let mut parts = tokio::select! {
@@ -174,10 +181,10 @@ pub(super) fn taken(error: StoreError, condition: &WriteCondition, to: &Object) 
     error.into()
 }
 
-/// Returns the size of the parts of an object: the usual one, or as much as 10,000 parts need.
-pub(super) fn part_size(size_bytes: u64) -> u64 {
+/// Returns the size of the parts of an object: the one wished for, or as much as 10,000 parts need.
+pub(super) fn part_size(size_bytes: u64, wished_bytes: u64) -> u64 {
     // To whole mebibytes: odd sizes make odd ranges for whoever reads the object part by part.
-    size_bytes.div_ceil(PARTS_MAX).next_multiple_of(1 << 20).max(PART_BYTES)
+    size_bytes.div_ceil(PARTS_MAX).next_multiple_of(1 << 20).max(wished_bytes)
 }
 
 /// Cuts an object into numbered ranges.
@@ -239,12 +246,13 @@ fn content_type(path: &Path) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::PART_BYTES;
     use super::*;
 
     #[test]
     fn parts_cover_the_object_and_stay_within_the_limit() {
         for size in [1, PART_BYTES, PART_BYTES + 1, 100 << 20, 80_000 << 20, 50 << 40] {
-            let part = part_size(size);
+            let part = part_size(size, PART_BYTES);
             assert!(part >= PART_BYTES && size.div_ceil(part) <= PARTS_MAX, "{size}");
             let (mut end, mut count) = (0, 0);
             for (number, offset, length) in ranges(size, part) {
