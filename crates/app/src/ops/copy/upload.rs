@@ -246,8 +246,64 @@ fn content_type(path: &Path) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::PART_BYTES;
+    use std::time::Duration;
+
+    use pintail_connect::{SystemClock, Tuning};
+    use pintail_core::retry::Schedule;
+    use pintail_store::MemoryStore;
+    use pintail_store::object_store::Head;
+    use pintail_store::transport::Timeouts;
+
+    use super::super::{PART_BYTES, Skipped, Step, Talk};
     use super::*;
+    use crate::ops::signal::Interrupt;
+
+    struct Silent;
+
+    impl Talk for Silent {
+        fn expect(&self, _: usize, _: u64) {}
+        fn bytes(&self, _: &[u8]) -> std::io::Result<()> {
+            Ok(())
+        }
+        fn advance(&self, _: u64) {}
+        fn copied(&self, _: &Step, _: &Copied) {}
+        fn failed(&self, _: &Step, _: &Error) {}
+        fn skipped(&self, _: &Skipped) {}
+    }
+
+    #[tokio::test]
+    async fn new_objects_have_the_storage_class_that_the_properties_say() {
+        let memory = MemoryStore::new("eu-west-1".parse().unwrap(), Arc::new(SystemClock));
+        let store: Arc<dyn ObjectStore> = Arc::new(memory);
+        let to = Object {
+            bookmark: "work".parse().unwrap(),
+            bucket: "bucket".parse().unwrap(),
+            key: "key".parse().unwrap(),
+            etag: None,
+        };
+        store.create_bucket(&to.bucket).await.unwrap();
+        let tuning = Tuning {
+            timeouts: Timeouts::default(),
+            schedule: Schedule::TRANSFER,
+            list_page: None,
+            delete_batch: 1000,
+            link_life: Duration::from_secs(60),
+            one_request_max_bytes: 10,
+            part_bytes: 5 << 20,
+            parts_at_once: 2,
+            storage_class: Some("STANDARD_IA".to_owned()),
+        };
+        let interrupt = Interrupt::default();
+        let context = Context { talk: &Silent, interrupt: &interrupt, tuning: &tuning };
+        // By one request, and in parts.
+        for size in [5, 20] {
+            let slice =
+                |_, length: u64| Payload::from_bytes(Bytes::from(vec![0; usize::try_from(length).unwrap()]));
+            ranged(&store, &to, size, Traits::default(), WriteCondition::None, context, slice).await.unwrap();
+            let info = store.head(&to.bucket, &to.key, &Head::default()).await.unwrap();
+            assert_eq!((info.size_bytes, info.storage_class.as_deref()), (size, Some("STANDARD_IA")));
+        }
+    }
 
     #[test]
     fn parts_cover_the_object_and_stay_within_the_limit() {
