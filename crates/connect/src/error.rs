@@ -150,9 +150,6 @@ pub enum Error {
     /// A key of a bookmark cannot be set or removed.
     #[error("the key {0:?} of a bookmark cannot be changed this way")]
     FixedKey(String),
-    /// A property does not take a value.
-    #[error(transparent)]
-    Setting(SettingError),
     /// A file or address of others brings nothing.
     #[error("could not take anything from {from}")]
     Shared {

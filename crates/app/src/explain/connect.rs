@@ -68,7 +68,6 @@ pub(super) fn explain(whole: &crate::ops::Error, error: &Error) -> Explanation {
             Explanation::new(error, Exit::Usage, [next])
         }
         Error::FixedKey(_) => with(Exit::Usage, &["Change the name with --name, labels with --label and --no-label."]),
-        Error::Setting(_) => with(Exit::Usage, &[]),
         Error::Shared { .. } => with(
             Exit::Failed,
             &["Give a .duck, a .pintail or a .cyberduckprofile: a file, or an https address that leads to one."],
