@@ -7,8 +7,9 @@ use pintail_core::java_properties::Properties;
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(mut properties) = Properties::read(bytes) else { return };
-    // A byte order mark is not written again.
-    assert_eq!(properties.write(), bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes));
+    // A byte order mark is not written again, unless what follows is ISO 8859-1 and it was none.
+    let written = properties.write();
+    assert!(written == bytes || Some(written.as_slice()) == bytes.strip_prefix(b"\xef\xbb\xbf"));
     let Some((key, value)) = properties.iter().last().map(|(key, value)| (key.to_owned(), value.to_owned())) else {
         return;
     };
