@@ -96,7 +96,10 @@ impl Properties {
     pub fn write(&self) -> Vec<u8> {
         if self.is_latin1 {
             // Every character was a byte, and edits are ASCII.
-            self.text.chars().map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?')).collect()
+            let bytes: Vec<u8> =
+                self.text.chars().map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?')).collect();
+            // An edit may have taken out the last byte that told the encoding: what is left would be read as another one.
+            if std::str::from_utf8(&bytes).is_ok() { escaped_text(&self.text).into_bytes() } else { bytes }
         } else {
             self.text.clone().into_bytes()
         }
@@ -340,6 +343,18 @@ fn escaped(text: &str, is_key: bool) -> String {
     out
 }
 
+/// Writes what is not ASCII as escapes, which mean the same in every encoding.
+fn escaped_text(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            c if c.is_ascii() => escaped.push(c),
+            c => escaped.push_str(&format!("\\u{:04x}", u32::from(c))),
+        }
+    }
+    escaped
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -454,6 +469,16 @@ mod tests {
             properties.set("b", "1").unwrap();
             assert_eq!((properties.get("a"), properties.get("b")), (Some(""), Some("1")), "{text:?}");
         }
+    }
+
+    #[test]
+    fn an_edit_that_takes_the_last_foreign_byte_changes_no_other_key() {
+        // ISO 8859-1: the value of `b` alone is no UTF-8; the key before it would be.
+        let mut properties = Properties::read(b"\xc3\xa9=1\nb=\xe1\xe1\n").unwrap();
+        let key = properties.iter().next().map(|(key, _)| key.to_owned()).unwrap();
+        properties.set("b", "x").unwrap();
+        let again = Properties::read(&properties.write()).unwrap();
+        assert_eq!((again.get(&key), again.get("b")), (Some("1"), Some("x")));
     }
 
     proptest! {

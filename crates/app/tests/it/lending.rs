@@ -141,7 +141,9 @@ fn signal_alone(running: &Running, signal: Signal) {
 fn signals_to_pintail_reach_the_command_and_its_end_is_waited_for() {
     let cloud = Cloud::signed_in();
     for (signal, name) in [(Signal::TERM, "TERM"), (Signal::HUP, "HUP"), (Signal::USR1, "USR1")] {
-        let script = format!("trap 'echo got {name}; kill $!; exit 9' {name}; sleep 600 & echo ready; wait");
+        // A child that has not yet become `sleep` would take any other signal with the shell's own handler, and live on.
+        let script =
+            format!("trap 'echo got {name}; kill -KILL $!; exit 9' {name}; sleep 600 & echo ready; wait");
         let mut running = cloud.env.pintail(exec(&[], &script)).start();
         assert_eq!(running.next_line().as_deref(), Some("ready"));
         signal_alone(&running, signal);
@@ -164,7 +166,7 @@ fn signals_to_pintail_reach_the_command_and_its_end_is_waited_for() {
         );
         running.finish().exited(3);
     }
-    let script = "trap 'kill $!; exit 11' INT; sleep 600 & echo ready; wait";
+    let script = "trap 'kill -KILL $!; exit 11' INT; sleep 600 & echo ready; wait";
     let mut running = cloud.env.pintail(exec(&[], script)).start();
     assert_eq!(running.next_line().as_deref(), Some("ready"));
     running.signal(Signal::INT);
