@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use pintail_sandbox::{Clock as _, Effect, Fault, Options, Service, SettableClock, SystemClock};
+use pintail_testkit::http;
 use pintail_testkit::output::Output;
 use serde_json::Value;
 
@@ -158,6 +159,29 @@ fn less_than_a_quarter_of_an_hour_is_renewed_and_lent_only_where_that_fails() {
     let documents = [(); 2].map(|()| credentials(&cloud, &["lab"]).succeeded().stdout);
     assert_eq!(documents[0], documents[1]);
     assert!(exchanges(&cloud) <= 1);
+}
+
+/// The endpoint keeps the same rule as the command.
+///
+/// behaviour: credentials, exec
+#[test]
+fn the_endpoint_renews_what_has_fourteen_minutes_left() {
+    for (age, asked) in [(46, 1), (40, 0)] {
+        let cloud = bought_before(SignedDuration::from_mins(age), "3600");
+        let script =
+            "echo $AWS_CONTAINER_CREDENTIALS_FULL_URI; echo $AWS_CONTAINER_AUTHORIZATION_TOKEN; read end";
+        let run = cloud.env.pintail(["exec", "lab", "--", "sh", "-c", script]).stdout_is_secret();
+        let mut running = run.start();
+        let (uri, token) = (running.next_line().expect("a line"), running.next_line().expect("a line"));
+        let uri = uri.parse().expect("an address");
+        let answer = http::get(&uri, &[("authorization", &token)]).expect("an answer");
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        assert_eq!(exchanges(&cloud), asked, "{age} minutes old");
+        let fresh = left(&cloud, &answer.json()) > SignedDuration::from_mins(55);
+        assert_eq!(fresh, asked == 1, "{age} minutes old");
+        running.type_in("\n");
+        running.finish().succeeded();
+    }
 }
 
 /// A home without anything says what to do first.
