@@ -28,6 +28,18 @@ pub(super) fn explain(error: &Error, lend: &LendError) -> Explanation {
             Exit::Failed,
             &["Choose another --port, or none for a free one; another pintail may have it."],
         ),
+        LendError::BindLinkLocal(source) => with(
+            Exit::Failed,
+            match source.kind() {
+                ErrorKind::AddrNotAvailable => {
+                    &["Put the address on the loopback interface: sudo ip addr add 169.254.170.2/32 dev lo"]
+                }
+                ErrorKind::PermissionDenied => &[
+                    "Allow the program low ports: sudo setcap cap_net_bind_service=+ep \"$(command -v pintail)\"",
+                ],
+                _ => &["Look at what has port 80 already: sudo ss -ltnp 'sport = :80'"],
+            },
+        ),
         LendError::Browser(_) | LendError::BrowserSilent(_) => with(
             Exit::Failed,
             &["Print the address with --print and open it yourself; whoever has it is in for a while."],

@@ -19,6 +19,12 @@ pub(crate) struct Args {
     /// The port. 0 takes a free one.
     #[arg(long, default_value_t = 0)]
     port: u16,
+    /// Listen on 169.254.170.2, where s3fs and other tools look that know no other endpoint.
+    ///
+    /// The address must be on the loopback interface (`sudo ip addr add 169.254.170.2/32 dev lo`), and port 80 allowed. The token is in
+    /// the path then: whoever may read the variables has your rights.
+    #[arg(long, conflicts_with = "port")]
+    link_local: bool,
     /// The file with the token. One that is there is used and stays, so that tools go on after a restart; else it is made, and removed
     /// at the end.
     #[arg(long, value_name = "FILE")]
@@ -43,7 +49,8 @@ impl Args {
                 names.push(name);
             }
         }
-        let request = lend::Serve { names, port: self.port, token_file: self.token_file };
+        let request =
+            lend::Serve { names, port: self.port, link_local: self.link_local, token_file: self.token_file };
         lend::serve(app, request, super::lending_words(), |serving| show::serving(output, serving, shell))
             .await?;
         Ok(Exit::Done)

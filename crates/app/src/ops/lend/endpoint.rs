@@ -45,6 +45,18 @@ const HEAD_BYTES_MAX: usize = 8 * 1024;
 /// More header fields than this are refused.
 const HEADERS_MAX: usize = 40;
 
+/// Where containers at Amazon look for their credential, and tools that know no other endpoint.
+pub(super) const LINK_LOCAL: Ipv4Addr = Ipv4Addr::new(169, 254, 170, 2);
+
+/// Where an endpoint listens, which decides how one proves that one may ask.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Door {
+    /// A port of 127.0.0.1, 0 for a free one. The token is in a header.
+    Loopback(u16),
+    /// Port 80 of [`LINK_LOCAL`], for tools that send no token: it is the first part of the path.
+    LinkLocal,
+}
+
 /// One bookmark at the endpoint.
 #[derive(Debug)]
 pub(super) struct Counter {
@@ -68,6 +80,8 @@ pub(super) struct Endpoint {
 #[derive(Debug)]
 struct Desk {
     port: u16,
+    /// Whether the token is in the path.
+    in_path: bool,
     token: Secret,
     counters: Vec<(String, Counter)>,
     words: Words,
@@ -75,20 +89,39 @@ struct Desk {
 }
 
 impl Endpoint {
-    /// Listens on 127.0.0.1, on a free port if it is 0. Nobody is answered before [`Endpoint::serve`].
+    /// Listens. Nobody is answered before [`Endpoint::serve`].
     pub(super) async fn bind(
-        port: u16,
+        door: Door,
         token: Secret,
         counters: Vec<Counter>,
         words: Words,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, LendError> {
-        let failed = |source| LendError::Bind { port, source };
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(failed)?;
+        let failed = |source| match door {
+            Door::Loopback(port) => LendError::Bind { port, source },
+            Door::LinkLocal => LendError::BindLinkLocal(source),
+        };
+        let (place, in_path) = match door {
+            Door::Loopback(port) => ((Ipv4Addr::LOCALHOST, port), false),
+            Door::LinkLocal => ((LINK_LOCAL, 80), true),
+        };
+        let listener = TcpListener::bind(place).await.map_err(failed)?;
         let port = listener.local_addr().map_err(failed)?.port();
+        Ok(Self::on(listener, port, in_path, token, counters, words, clock))
+    }
+
+    fn on(
+        listener: TcpListener,
+        port: u16,
+        in_path: bool,
+        token: Secret,
+        counters: Vec<Counter>,
+        words: Words,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let counters = counters.into_iter().map(|counter| (path(&counter.name), counter)).collect();
-        let desk = Desk { port, token, counters, words, clock };
-        Ok(Self { listener, port, desk: Arc::new(desk) })
+        let desk = Desk { port, in_path, token, counters, words, clock };
+        Self { listener, port, desk: Arc::new(desk) }
     }
 
     /// Returns the port.
@@ -100,6 +133,11 @@ impl Endpoint {
     pub(super) fn url(&self, name: &BookmarkName) -> Url {
         let text = format!("http://{}:{}{}", Ipv4Addr::LOCALHOST, self.port, path(name));
         Url::parse(&text).expect("an address of a number, a port and a path")
+    }
+
+    /// Returns the path that gives the credential of a bookmark at [`Door::LinkLocal`]. It holds the token.
+    pub(super) fn relative(&self, name: &BookmarkName) -> Secret {
+        Secret::new(format!("/{}{}", self.desk.token.expose(), path(name)))
     }
 
     /// Answers until the future is dropped.
@@ -171,10 +209,15 @@ pub(super) fn is_own_name(headers: &HeaderMap, port: u16) -> bool {
 
 impl Desk {
     async fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
-        if let Err((status, refusal)) = self.admit(request.method(), request.headers()) {
+        let (given, wanted) = if self.in_path {
+            apart(request.uri().path())
+        } else {
+            (bearer(request.headers()), request.uri().path())
+        };
+        if let Err((status, refusal)) = self.admit(request.method(), request.headers(), given) {
             return response(status, answer::refusal(&refusal));
         }
-        let asked = self.counters.iter().find(|(path, _)| path == request.uri().path());
+        let asked = self.counters.iter().find(|(path, _)| path == wanted);
         let Some((_, counter)) = asked else {
             let paths: Vec<&str> = self.counters.iter().map(|(path, _)| path.as_str()).collect();
             let message = format!("nothing is lent at this path; ask for {}", paths.join(", "));
@@ -204,15 +247,22 @@ impl Desk {
     }
 
     /// Says whether whoever asks may be answered. The token comes last: it is compared only for those who could know it.
-    fn admit(&self, method: &Method, headers: &HeaderMap) -> Result<(), (StatusCode, Refusal)> {
+    fn admit(
+        &self,
+        method: &Method,
+        headers: &HeaderMap,
+        given: Option<&str>,
+    ) -> Result<(), (StatusCode, Refusal)> {
         let refuse =
             |status, code, message: &str| Err((status, Refusal { code, message: message.to_owned() }));
-        if !is_own_name(headers, self.port) {
-            return refuse(
-                StatusCode::MISDIRECTED_REQUEST,
-                "WrongHost",
-                "this endpoint answers as 127.0.0.1 with its port only",
-            );
+        let own = if self.in_path { is_link_local(headers) } else { is_own_name(headers, self.port) };
+        if !own {
+            let message = if self.in_path {
+                "this endpoint answers as 169.254.170.2 only"
+            } else {
+                "this endpoint answers as 127.0.0.1 with its port only"
+            };
+            return refuse(StatusCode::MISDIRECTED_REQUEST, "WrongHost", message);
         }
         if headers.contains_key(ORIGIN) || headers.keys().any(|name| name.as_str().starts_with("sec-fetch-"))
         {
@@ -221,20 +271,43 @@ impl Desk {
         if method != Method::GET {
             return refuse(StatusCode::METHOD_NOT_ALLOWED, "WrongMethod", "this endpoint answers GET only");
         }
-        let mut given = headers.get_all(AUTHORIZATION).iter();
-        let right = match (given.next(), given.next()) {
-            (Some(given), None) => given.to_str().is_ok_and(|given| self.token.matches(given)),
-            _ => false,
-        };
-        if !right {
-            return refuse(
-                StatusCode::UNAUTHORIZED,
-                "WrongToken",
+        if !given.is_some_and(|given| self.token.matches(given)) {
+            let message = if self.in_path {
+                "the path does not begin with this endpoint's token; take it from AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"
+            } else {
                 "the Authorization header is not this endpoint's token; \
-                 AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE names the file it is in",
-            );
+                 AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE names the file it is in"
+            };
+            return refuse(StatusCode::UNAUTHORIZED, "WrongToken", message);
         }
         Ok(())
+    }
+}
+
+/// Returns the one token that a request brings in its header.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut given = headers.get_all(AUTHORIZATION).iter();
+    match (given.next(), given.next()) {
+        (Some(given), None) => given.to_str().ok(),
+        _ => None,
+    }
+}
+
+/// Takes `/TOKEN/NAME` apart into the token and `/NAME`.
+fn apart(path: &str) -> (Option<&str>, &str) {
+    let rest = path.strip_prefix('/').unwrap_or(path);
+    match rest.find('/') {
+        Some(at) => (Some(&rest[..at]), &rest[at..]),
+        None => (None, path),
+    }
+}
+
+/// Tells whether a request was made under the one name of [`Door::LinkLocal`].
+fn is_link_local(headers: &HeaderMap) -> bool {
+    let mut hosts = headers.get_all(HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (Some(host), None) => host == "169.254.170.2" || host == "169.254.170.2:80",
+        _ => false,
     }
 }
 

@@ -24,6 +24,9 @@ pub(crate) enum LendError {
         #[source]
         source: io::Error,
     },
+    /// The address that containers ask cannot be listened on.
+    #[error("could not listen on 169.254.170.2, port 80")]
+    BindLinkLocal(#[source] io::Error),
     /// No browser took the address of the console.
     #[error("the console did not open")]
     Browser(#[source] BrowserError),

@@ -18,7 +18,7 @@ use tokio::process::{Child, Command};
 use tokio::signal::unix::{self, SignalKind};
 
 use super::connection::account;
-use super::endpoint::{Counter, Endpoint};
+use super::endpoint::{Counter, Door, Endpoint};
 use super::token::TokenFile;
 use super::variables::EndpointAt;
 use super::{LendError, Variables, Words, failure, lendable};
@@ -68,7 +68,8 @@ pub(crate) async fn exec(
     let account = account(&lent.connection);
     let counter = Counter { name: request.name.clone(), source: lent.source, account };
     let clock = app.shared_clock();
-    let endpoint = Endpoint::bind(0, file.token().clone(), vec![counter], words, clock).await?;
+    let endpoint =
+        Endpoint::bind(Door::Loopback(0), file.token().clone(), vec![counter], words, clock).await?;
     let at = EndpointAt {
         url: &endpoint.url(&request.name),
         token_file: file.path(),

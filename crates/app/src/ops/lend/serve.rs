@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use pintail_core::name::BookmarkName;
 
 use super::connection::account;
-use super::endpoint::{Counter, Endpoint};
+use super::endpoint::{Counter, Door, Endpoint};
 use super::token::TokenFile;
 use super::variables::EndpointAt;
 use super::{LendError, Refusal, Variables, Words, failure, lendable};
@@ -20,6 +20,8 @@ pub(crate) struct Serve {
     pub(crate) names: Vec<BookmarkName>,
     /// The port, 0 for a free one.
     pub(crate) port: u16,
+    /// Listen on 169.254.170.2, for tools that send no token, instead of on a port of 127.0.0.1.
+    pub(crate) link_local: bool,
     /// The file with the token. One that is there is used and stays; without one, a file of the moment is made.
     pub(crate) token_file: Option<PathBuf>,
 }
@@ -75,12 +77,16 @@ async fn lend(
         Some(path) => TokenFile::at(path, app.random())?,
         None => TokenFile::in_folder(&app.environment().folders.runtime.join("lend"), app.random())?,
     };
+    let door = if request.link_local { Door::LinkLocal } else { Door::Loopback(request.port) };
     let clock = app.shared_clock();
-    let endpoint = Endpoint::bind(request.port, file.token().clone(), counters, words, clock).await?;
+    let endpoint = Endpoint::bind(door, file.token().clone(), counters, words, clock).await?;
     let mut lent = Vec::new();
     for (name, connection) in connections {
         let at = EndpointAt { url: &endpoint.url(&name), token_file: file.path(), token: None };
-        let variables = Variables::endpoint(&connection, &at, app.environment().ca_bundle.as_deref())?;
+        let mut variables = Variables::endpoint(&connection, &at, app.environment().ca_bundle.as_deref())?;
+        if request.link_local {
+            variables = variables.relative(endpoint.relative(&name));
+        }
         lent.push((name, variables));
     }
     let serving = Serving { port: endpoint.port(), token_file: file.path().to_owned(), lent, missing };

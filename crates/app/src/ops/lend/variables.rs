@@ -116,6 +116,14 @@ impl Variables {
         Ok(Self { set })
     }
 
+    /// Names the endpoint by its path on 169.254.170.2 only, with the token in it. Tools that know the other variables would
+    /// ask elsewhere.
+    pub(super) fn relative(mut self, path: Secret) -> Self {
+        self.set.retain(|(name, _)| !name.starts_with("AWS_CONTAINER_"));
+        self.set.insert(0, ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", path));
+        self
+    }
+
     /// Hides the person's own AWS files. Nearly every SDK looks there before it asks an endpoint, so that a `[default]`
     /// profile with keys would win.
     pub(super) fn without_files(mut self) -> Self {

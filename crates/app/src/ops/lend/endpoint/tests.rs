@@ -60,7 +60,8 @@ async fn stage() -> Stage {
     ];
     let words = Words(Arc::new(|error| Refusal { code: "Said", message: format!("said: {error}") }));
     let clock = Arc::new(ManualClock::new("2026-11-23T12:00:00Z".parse().unwrap()));
-    let endpoint = Endpoint::bind(0, Secret::new(TOKEN), counters, words, clock).await.unwrap();
+    let endpoint =
+        Endpoint::bind(Door::Loopback(0), Secret::new(TOKEN), counters, words, clock).await.unwrap();
     Stage { endpoint, source }
 }
 
@@ -275,7 +276,8 @@ async fn a_slow_renewal_does_not_stop_the_door() {
     ];
     let words = Words(Arc::new(|error| Refusal { code: "Said", message: error.to_string() }));
     let clock = Arc::new(ManualClock::new("2026-11-23T12:00:00Z".parse().unwrap()));
-    let endpoint = Endpoint::bind(0, Secret::new(TOKEN), counters, words, clock).await.unwrap();
+    let endpoint =
+        Endpoint::bind(Door::Loopback(0), Secret::new(TOKEN), counters, words, clock).await.unwrap();
     let stage = Stage { endpoint, source: Arc::default() };
     let own = stage.own();
     let headers = [("Host", own.as_str()), ("Authorization", TOKEN)];
@@ -290,4 +292,38 @@ async fn a_slow_renewal_does_not_stop_the_door() {
         .await;
     assert!(quick_answer.starts_with("HTTP/1.1 200 "), "{quick_answer}");
     assert!(slow_answer.starts_with("HTTP/1.1 403 "), "{slow_answer}");
+}
+
+#[tokio::test]
+async fn at_the_link_local_address_the_token_is_in_the_path() {
+    let Stage { endpoint, source } = stage().await;
+    let Endpoint { listener, port, desk } = endpoint;
+    let desk = Arc::into_inner(desk).unwrap();
+    let endpoint = Endpoint { listener, port, desk: Arc::new(Desk { in_path: true, ..desk }) };
+    let name = "lab".parse().unwrap();
+    let path = endpoint.relative(&name).expose().to_owned();
+    let stage = Stage { endpoint, source };
+    let own = ("Host", "169.254.170.2");
+    let loopback = stage.own();
+    let right = format!("GET {path}");
+    let cases = [
+        (right.clone(), vec![("Host", loopback.as_str())], 421),
+        (right.clone(), vec![("Host", "rebound.example")], 421),
+        (right.clone(), vec![own, own], 421),
+        (right.clone(), vec![own, ("Origin", "null")], 403),
+        (right.replace("GET", "POST"), vec![own], 405),
+        ("GET /lab".to_owned(), vec![own, ("Authorization", TOKEN)], 401),
+        (format!("GET /{}/lab", &TOKEN[1..]), vec![own], 401),
+        (format!("GET /{TOKEN}"), vec![own], 401),
+        (format!("GET //{TOKEN}/lab"), vec![own], 401),
+        (format!("GET /{TOKEN}/other"), vec![own], 404),
+    ];
+    for (line, headers, status) in cases {
+        let answer = stage.with(stage.ask(&line, &headers)).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{line} {headers:?}: {answer}");
+        assert!(!answer.contains(TOKEN), "{answer}");
+    }
+    assert_eq!(stage.source.given.load(Ordering::SeqCst), 0);
+    let answer = stage.with(stage.ask(&right, &[own])).await;
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("ASIA0"), "{answer}");
 }
