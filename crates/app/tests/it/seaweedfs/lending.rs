@@ -1,6 +1,6 @@
 //! Other people's clients on a lent sign-in: each begins its work with one credential of ten seconds and ends it with another.
 //!
-//! All of them get it from the profile that `pintail aws-config` writes, by `credential_process`. SeaweedFS refuses a credential
+//! Here all of them get it from the profile that `pintail aws-config` writes, by `credential_process`; in `endpoint`, from `pintail exec`. SeaweedFS refuses a credential
 //! that is over, so work that goes on after its end proves that there is a new one; the exchanges are counted besides.
 
 use std::fs;
@@ -20,6 +20,8 @@ use serde_json::Value;
 use super::bookmark;
 use crate::cloud::{home, sign_in};
 use crate::copying::bytes;
+
+mod endpoint;
 
 /// What a connection is slowed down to, in bytes a second: what a client moves takes longer than a credential lives, also where
 /// buffers take some of it at once.
