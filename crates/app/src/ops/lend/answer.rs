@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use pintail_core::credential::Credential;
-use pintail_core::name::AccountId;
+use pintail_core::name::RoleArn;
 use pintail_core::retry::Retry;
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -27,17 +27,21 @@ struct Body<'a> {
     expiration: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     account_id: Option<&'a str>,
+    /// As Amazon's agent for containers has it. s3fs takes no answer without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role_arn: Option<&'a str>,
 }
 
 /// Writes a credential.
-pub(super) fn credential(credential: &Credential, account: Option<&AccountId>, now: Timestamp) -> Bytes {
+pub(super) fn credential(credential: &Credential, role: Option<&RoleArn>, now: Timestamp) -> Bytes {
     json(&Body {
         access_key_id: &credential.access_key_id,
         secret_access_key: credential.secret_access_key.expose(),
         // botocore insists on the field, and takes an empty one for none.
         token: credential.session_token.as_ref().map_or("", |token| token.expose()),
         expiration: rfc3339(credential.expires_at.unwrap_or_else(|| now + NO_END)),
-        account_id: account.map(AccountId::as_str),
+        account_id: role.map(|role| role.account().as_str()),
+        role_arn: role.map(RoleArn::as_str),
     })
 }
 
@@ -95,12 +99,12 @@ mod tests {
             expires_at: Some("2026-11-23T12:59:59.999Z".parse().unwrap()),
         };
         assert_eq!(
-            text(&credential(&given, Some(&"123456789012".parse().unwrap()), now)),
-            r#"{"AccessKeyId":"ASIAEXAMPLE","SecretAccessKey":"a\"key","Token":"token","Expiration":"2026-11-23T12:59:59Z","AccountId":"123456789012"}"#
+            text(&credential(&given, Some(&"arn:aws:iam::123456789012:role/Data".parse().unwrap()), now)),
+            r#"{"AccessKeyId":"ASIAEXAMPLE","SecretAccessKey":"a\"key","Token":"token","Expiration":"2026-11-23T12:59:59Z","AccountId":"123456789012","RoleArn":"arn:aws:iam::123456789012:role/Data"}"#
         );
         given.session_token = None;
         given.expires_at = None;
-        let answer = credential(&given, Some(&"123456789012".parse().unwrap()), now);
+        let answer = credential(&given, Some(&"arn:aws:iam::123456789012:role/Data".parse().unwrap()), now);
         assert!(
             text(&answer).contains(r#""Token":"","Expiration":"2026-11-23T13:00:00Z""#),
             "{}",

@@ -1,12 +1,7 @@
 //! What lending needs to know of a bookmark's connection, in one place.
 
 use pintail_core::connection::Connection;
-use pintail_core::name::{AccountId, Partition, RoleArn};
-
-/// Returns the account whose credential is lent, as far as the bookmark tells.
-pub(super) fn account(connection: &Connection) -> Option<AccountId> {
-    connection.role().map(|role| role.account().clone())
-}
+use pintail_core::name::{Partition, RoleArn};
 
 /// Returns the partition whose services take the credential.
 pub(super) fn partition(connection: &Connection) -> Partition {
@@ -45,7 +40,7 @@ pub(super) mod tests {
     #[test]
     fn the_second_role_is_the_one_that_counts() {
         let plain = connection(&[]);
-        let owner = |connection: &Connection| account(connection).unwrap().to_string();
+        let owner = |connection: &Connection| connection.role().unwrap().account().to_string();
         assert_eq!((owner(&plain), is_chained(&plain)), ("123456789012".to_owned(), false));
         let chained = connection(&[("pintail.role_arn.2", "arn:aws:iam::210987654321:role/Project")]);
         assert_eq!((owner(&chained), is_chained(&chained)), ("210987654321".to_owned(), true));

@@ -22,7 +22,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use pintail_core::credential::CredentialSource;
-use pintail_core::name::{AccountId, BookmarkName};
+use pintail_core::name::{BookmarkName, RoleArn};
 use pintail_core::seam::Clock;
 use pintail_core::secret::Secret;
 use tokio::net::{TcpListener, TcpStream};
@@ -64,8 +64,8 @@ pub(super) struct Counter {
     pub(super) name: BookmarkName,
     /// Who gives its credential.
     pub(super) source: Arc<dyn CredentialSource>,
-    /// The account that the credential is of.
-    pub(super) account: Option<AccountId>,
+    /// The role that the credential is of, where the bookmark tells.
+    pub(super) role: Option<RoleArn>,
 }
 
 /// A credential endpoint that listens.
@@ -226,7 +226,7 @@ impl Desk {
         };
         match lendable(counter.source.as_ref()).await {
             Ok(Some(credential)) => {
-                let body = answer::credential(&credential, counter.account.as_ref(), self.clock.now());
+                let body = answer::credential(&credential, counter.role.as_ref(), self.clock.now());
                 response(StatusCode::OK, body)
             }
             Ok(None) => {

@@ -17,7 +17,6 @@ use rustix::process::{Pid, Signal};
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{self, SignalKind};
 
-use super::connection::account;
 use super::endpoint::{Counter, Door, Endpoint};
 use super::token::TokenFile;
 use super::variables::EndpointAt;
@@ -65,8 +64,8 @@ pub(crate) async fn exec(
         return accompany(child, &mut signals).await;
     }
     let file = TokenFile::in_folder(&app.environment().folders.runtime.join("lend"), app.random())?;
-    let account = account(&lent.connection);
-    let counter = Counter { name: request.name.clone(), source: lent.source, account };
+    let role = lent.connection.role().cloned();
+    let counter = Counter { name: request.name.clone(), source: lent.source, role };
     let clock = app.shared_clock();
     let endpoint =
         Endpoint::bind(Door::Loopback(0), file.token().clone(), vec![counter], words, clock).await?;

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use pintail_core::name::BookmarkName;
 
-use super::connection::account;
 use super::endpoint::{Counter, Door, Endpoint};
 use super::token::TokenFile;
 use super::variables::EndpointAt;
@@ -69,8 +68,8 @@ async fn lend(
         if let Err(error) = lendable(lent.source.as_ref()).await {
             missing.push((name.clone(), (words.0)(&failure(error))));
         }
-        let account = account(&lent.connection);
-        counters.push(Counter { name: name.clone(), source: lent.source, account });
+        let role = lent.connection.role().cloned();
+        counters.push(Counter { name: name.clone(), source: lent.source, role });
         connections.push((name, lent.connection));
     }
     let file = match &request.token_file {

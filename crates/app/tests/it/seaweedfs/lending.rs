@@ -173,7 +173,7 @@ fn s5cmd_copies_across_a_credentials_end() {
     lending.arrived("up/15", &content);
 }
 
-/// A bucket as a folder, with one credential for as long as that works.
+/// A bucket as a folder.
 struct Mount {
     process: Running,
     folder: PathBuf,
@@ -181,18 +181,31 @@ struct Mount {
 
 impl Mount {
     fn begin(lending: &Lending, credential: &Value) -> Self {
+        let text = |name: &str| credential[name].as_str().expect("a text").to_owned();
+        Self::begin_with(
+            lending,
+            &[],
+            &[
+                ("AWS_ACCESS_KEY_ID", text("AccessKeyId")),
+                ("AWS_SECRET_ACCESS_KEY", text("SecretAccessKey")),
+                ("AWS_SESSION_TOKEN", text("SessionToken")),
+            ],
+        )
+    }
+
+    /// Mounts with further options and these variables.
+    fn begin_with(lending: &Lending, more: &[&str], variables: &[(&str, String)]) -> Self {
         let folder = lending.env.work().join("mounted");
         fs::create_dir_all(&folder).expect("a folder");
-        let text = |name: &str| credential[name].as_str().expect("a text").to_owned();
         let url = format!("url={}", lending.bench.seaweedfs_short().url);
         let place = folder.to_string_lossy().into_owned();
         let options = ["-f", "-o", &url, "-o", "use_path_request_style", "-o", "enable_noobj_cache"];
-        let run = lending.client("s3fs", [lending.bucket.as_str(), &place].into_iter().chain(options));
-        let process = run
-            .set("AWS_ACCESS_KEY_ID", text("AccessKeyId"))
-            .set("AWS_SECRET_ACCESS_KEY", text("SecretAccessKey"))
-            .set("AWS_SESSION_TOKEN", text("SessionToken"))
-            .start();
+        let all = [lending.bucket.as_str(), &place].into_iter().chain(options).chain(more.iter().copied());
+        let mut run = lending.client("s3fs", all);
+        for (name, value) in variables {
+            run = run.set(name, value);
+        }
+        let process = run.start();
         let mount = Self { process, folder };
         let give_up = Instant::now() + PATIENCE;
         while !mount.is_there() {
@@ -214,7 +227,8 @@ impl Mount {
     }
 }
 
-/// It takes a credential when it starts and never another one: a mount is as long as its credential, and the next one goes on.
+/// Of variables it takes a credential when it starts and never another one: a mount is as long as its credential, and the next
+/// one goes on.
 ///
 /// behaviour: credentials
 #[test]

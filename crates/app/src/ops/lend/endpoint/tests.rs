@@ -52,7 +52,7 @@ async fn stage() -> Stage {
     let counter = |name: &str, source: Arc<dyn CredentialSource>| Counter {
         name: name.parse().unwrap(),
         source,
-        account: Some("123456789012".parse().unwrap()),
+        role: Some("arn:aws:iam::123456789012:role/Data".parse().unwrap()),
     };
     let counters = vec![
         counter("lab", Arc::clone(&source) as Arc<dyn CredentialSource>),
@@ -115,7 +115,7 @@ async fn who_has_the_token_is_given_the_credential_of_the_moment() {
     let body = first.split_once("\r\n\r\n").unwrap().1;
     assert_eq!(
         body,
-        r#"{"AccessKeyId":"ASIA0","SecretAccessKey":"key","Token":"session","Expiration":"2026-11-23T13:00:00Z","AccountId":"123456789012"}"#
+        r#"{"AccessKeyId":"ASIA0","SecretAccessKey":"key","Token":"session","Expiration":"2026-11-23T13:00:00Z","AccountId":"123456789012","RoleArn":"arn:aws:iam::123456789012:role/Data"}"#
     );
     assert!(second.contains("ASIA1"), "asked again for each request: {second}");
 }
@@ -268,7 +268,7 @@ async fn a_slow_renewal_does_not_stop_the_door() {
     let counter = |name: &str, source: Arc<dyn CredentialSource>| Counter {
         name: name.parse().unwrap(),
         source,
-        account: Some("123456789012".parse().unwrap()),
+        role: Some("arn:aws:iam::123456789012:role/Data".parse().unwrap()),
     };
     let counters = vec![
         counter("slow", Arc::clone(&slow) as Arc<dyn CredentialSource>),

@@ -1,10 +1,13 @@
 //! Other people's clients at the credential endpoint: under `pintail exec`, each goes on across the end of its first credential.
 
 use std::fs;
+use std::process::Command;
+use std::time::Instant;
 
 use pintail_testkit::environment::Run;
+use pintail_testkit::process::Signal;
 
-use super::{Lending, PATIENCE, SIZE};
+use super::{Lending, Mount, PATIENCE, SIZE};
 use crate::copying::bytes;
 
 impl Lending {
@@ -113,4 +116,67 @@ fn clients_say_what_to_do_when_the_sign_in_is_over() {
     for (line, client) in lines.into_iter().zip(["boto3: ", "aws: "]) {
         assert!(line.starts_with(client) && line.contains("pintail login short"), "{line}");
     }
+}
+
+/// The address of Amazon's container agent, on this machine's own loopback interface for as long as a test needs it.
+struct AgentAddress {
+    ours: bool,
+}
+
+impl AgentAddress {
+    const ADDRESS: &str = "169.254.170.2/32";
+
+    fn take() -> Self {
+        let there = Command::new("ip").args(["-o", "addr", "show", "dev", "lo"]).output().expect("ip runs");
+        if String::from_utf8_lossy(&there.stdout).contains(Self::ADDRESS) {
+            return Self { ours: false };
+        }
+        let added = Command::new("ip").args(["addr", "add", Self::ADDRESS, "dev", "lo"]).output();
+        let added = added.expect("ip runs");
+        let why = String::from_utf8_lossy(&added.stderr).into_owned();
+        assert!(added.status.success(), "putting {} on lo takes root: {why}", Self::ADDRESS);
+        Self { ours: true }
+    }
+}
+
+impl Drop for AgentAddress {
+    fn drop(&mut self) {
+        if self.ours {
+            let _ = Command::new("ip").args(["addr", "del", Self::ADDRESS, "dev", "lo"]).output();
+        }
+    }
+}
+
+/// It knows no other endpoint than the one at Amazon's fixed address, and sends no token there.
+///
+/// behaviour: serve-credentials
+#[test]
+fn one_mount_of_s3fs_goes_on_across_a_credentials_end() {
+    let lending = Lending::begin("it-link-s3fs");
+    let _address = AgentAddress::take();
+    let serve = ["serve-credentials", "short", "--link-local", "--json"];
+    let mut serving = lending.env.pintail(serve).stdout_is_secret().start();
+    let ready = serving.next_event("ready");
+    let variable = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
+    let path = ready["bookmarks"][0]["variables"][variable].as_str().expect("a path").to_owned();
+    lending.env.secret("endpoint token", path.split('/').nth(1).expect("a token in the path"));
+
+    let mount = Mount::begin_with(&lending, &["-o", "ecs"], &[(variable, path)]);
+    fs::write(mount.folder.join("before"), "written with the first credential").expect("a file");
+    // Two more exchanges: the credential that the mount began with is over, and so is the one after it.
+    let (give_up, wanted) = (Instant::now() + PATIENCE, lending.sts.connections() + 2);
+    let mut number = 0;
+    while lending.sts.connections() < wanted {
+        assert!(Instant::now() < give_up, "the mount asked for no further credential");
+        fs::write(mount.folder.join("meanwhile"), format!("{number}")).expect("a file");
+        number += 1;
+    }
+    fs::write(mount.folder.join("after"), "written with a later one").expect("a file");
+    let before = fs::read_to_string(mount.folder.join("before")).expect("a file");
+    assert_eq!(before, "written with the first credential");
+    mount.end();
+    serving.signal(Signal::TERM);
+    serving.finish().exited(0);
+    lending.arrived("after", b"written with a later one");
+    lending.arrived("meanwhile", format!("{}", number - 1).as_bytes());
 }
