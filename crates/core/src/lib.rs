@@ -5,7 +5,6 @@
 
 pub mod address;
 pub mod aws_config;
-pub mod aws_config_edit;
 pub mod bookmark;
 pub mod checksum;
 pub mod command_line;

@@ -18,7 +18,7 @@ use std::error::Error as StdError;
 
 pub(crate) use exit::Exit;
 pub(crate) use lend::refusal;
-use pintail_core::aws_config_edit::EditError;
+use pintail_core::aws_config::edit::EditError;
 
 use crate::ops::Error;
 use crate::ops::copy::PlanError;

@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use pintail_connect::{endpoint, private_folder};
-use pintail_core::aws_config_edit::{
+use pintail_core::aws_config::edit::{
     CommandLine, LentProfile, Others, ProfileName, add, command_line, remove,
 };
 use pintail_core::connection::Connection;

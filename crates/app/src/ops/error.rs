@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use pintail_connect::NoCredential;
 use pintail_core::address::AddressError;
-use pintail_core::aws_config_edit::EditError;
+use pintail_core::aws_config::edit::EditError;
 use pintail_core::credential::CredentialError;
 use pintail_core::name::{BookmarkName, NameError};
 use pintail_identity::oidc::DriveError;

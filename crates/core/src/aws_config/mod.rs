@@ -5,14 +5,17 @@
 //! caller's. The model is botocore: what the AWS command line makes of a file, this module makes of it, with the
 //! tolerance that `grammar` lists. Nothing here prints a value of a file, except those that an error is about.
 
+pub mod edit;
+mod error;
 mod grammar;
 mod resolve;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
+pub use error::ResolveError;
 use grammar::{Entries, Value};
-pub use resolve::{ResolveError, Resolved, Source, StsEndpoints};
+pub use resolve::{Resolved, Source, StsEndpoints};
 
 use crate::command_line;
 use crate::foreign_text::{self, TextError};

@@ -1,6 +1,6 @@
 //! `pintail aws-config`
 
-use pintail_core::aws_config_edit::{Others, ProfileName};
+use pintail_core::aws_config::edit::{Others, ProfileName};
 use pintail_core::name::BookmarkName;
 
 use super::bookmark_name;

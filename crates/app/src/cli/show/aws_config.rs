@@ -2,7 +2,7 @@
 
 use std::io;
 
-use pintail_core::aws_config_edit::ProfileName;
+use pintail_core::aws_config::edit::ProfileName;
 use serde::Serialize;
 
 use crate::cli::Failure;
