@@ -10,6 +10,9 @@ use pintail_core::seam::Random;
 
 use crate::{Connector, Error};
 
+/// The user name that means access without a credential, to Cyberduck as well.
+pub(crate) const ANONYMOUS: &str = "anonymous";
+
 /// What `bookmark add` was told, as texts: they are judged together with what stands in the bookmark already.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
@@ -223,10 +226,14 @@ impl Connector {
 
 /// Fills in what Cyberduck and Mountain Duck need to read the bookmark: vendor, host and port.
 pub(crate) fn complete(bookmark: &mut Bookmark, connection: &Connection) {
-    if bookmark.text("Provider").is_none()
-        && let Some(vendor) = vendor(&connection.way)
-    {
-        bookmark.set("Provider", vendor);
+    if bookmark.text("Provider").is_none() {
+        if let Some(vendor) = vendor(&connection.way) {
+            bookmark.set("Provider", vendor);
+        }
+        if connection.way == Way::Anonymous {
+            // The protocol itself with this user name: other programs show the bookmark without a profile of ours.
+            bookmark.set("Username", ANONYMOUS);
+        }
     }
     let (host, port) = match &connection.s3_endpoint {
         Some(url) => {
@@ -243,15 +250,15 @@ pub(crate) fn complete(bookmark: &mut Bookmark, connection: &Connection) {
     }
 }
 
-/// Returns the profile of ours that a bookmark of this way has where it names none; for keys that is the protocol itself.
+/// Returns the profile that a bookmark of this way has where it names none; for keys and without any that is the protocol
+/// itself. Only Pintail has those that begin with `pintail-`: for other programs they go along in an export.
 fn vendor(way: &Way) -> Option<&'static str> {
     match way {
         Way::WebIdentity(web) => Some(match web.issuer {
             Issuer::Entra { .. } => "aws-s3-sts-entra-oidc",
             Issuer::Other(_) => "pintail-oidc",
         }),
-        Way::Keys(_) => None,
-        Way::Anonymous => Some("pintail-anonymous"),
+        Way::Keys(_) | Way::Anonymous => None,
         Way::AwsProfile { .. } => Some("s3-cli"),
         Way::InstanceMetadata { .. } => Some("s3-role"),
         Way::ContainerMetadata { .. } => Some("pintail-container"),
@@ -315,6 +322,17 @@ mod tests {
         assert!(matches!(again, Err(Error::BookmarkExists(_))));
         bookmarks.remove(work).unwrap();
         assert!(matches!(bookmarks.load(work), Err(Error::NoBookmark { .. })));
+    }
+
+    #[test]
+    fn anonymous_access_is_written_as_every_program_reads_it() {
+        let Home { connector, work, .. } = &Home::new();
+        let settings = Settings { custom: vec![(property::WAY, "anonymous".into())], ..Settings::default() };
+        connector.add_bookmark(work, &settings, false).unwrap();
+        let mut bookmark = connector.bookmarks().load(work).unwrap();
+        assert_eq!((bookmark.text("Provider"), bookmark.text("Username")), (None, Some(ANONYMOUS.into())));
+        bookmark.set_custom(property::WAY, None);
+        assert_eq!(connector.meaning(work, &bookmark).unwrap().way, Way::Anonymous);
     }
 
     #[test]

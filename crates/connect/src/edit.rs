@@ -1,11 +1,11 @@
 //! Changing a bookmark: only what is said changes, and everything else keeps its value and its place in the file.
 
 use pintail_core::bookmark::Bookmark;
-use pintail_core::connection::{Connection, property};
+use pintail_core::connection::{Connection, Way, property};
 use pintail_core::name::BookmarkName;
 use pintail_core::setting;
 
-use crate::bookmarks::{Settings, complete};
+use crate::bookmarks::{ANONYMOUS, Settings, complete};
 use crate::{Connector, Error};
 
 /// What to change in a bookmark.
@@ -130,6 +130,10 @@ fn set_property(bookmark: &mut Bookmark, key: &str, value: Option<&str>) {
     bookmark.set_custom(key, value);
 }
 
+fn is_anonymous(bookmark: &Bookmark) -> bool {
+    bookmark.text("Username").as_deref() == Some(ANONYMOUS)
+}
+
 impl Connector {
     /// Changes a bookmark, checked as a whole before anything is written, and gives it another name where one is told.
     /// The choice of a role and the person's default go with it; what it leads to is taken as intended.
@@ -145,6 +149,7 @@ impl Connector {
         let bookmarks = self.bookmarks();
         let mut bookmark = bookmarks.load(name)?;
         let endpoint = bookmark.custom(property::S3_ENDPOINT);
+        let was_anonymous = is_anonymous(&bookmark) && edit.settings.username.is_none();
         edit.apply(&mut bookmark)?;
         let target = new_name.unwrap_or(name);
         if target != name {
@@ -153,7 +158,12 @@ impl Connector {
             }
             bookmark.set("Nickname", target.as_str());
         }
-        let connection = self.meaning(target, &bookmark)?;
+        let mut connection = self.meaning(target, &bookmark)?;
+        if was_anonymous && connection.way != Way::Anonymous && is_anonymous(&bookmark) {
+            // The name said that there is no credential, and is nobody's account.
+            bookmark.remove("Username");
+            connection = self.meaning(target, &bookmark)?;
+        }
         if bookmark.custom(property::S3_ENDPOINT) != endpoint {
             complete(&mut bookmark, &connection);
         }
@@ -276,6 +286,17 @@ mod tests {
             connector.bookmarks().load(work).unwrap().text("Hostname").as_deref(),
             Some("s3.amazonaws.com")
         );
+    }
+
+    #[test]
+    fn the_name_of_nobody_goes_with_anonymous_access() {
+        let (_folder, connector, _) = &home();
+        let public: BookmarkName = "public".parse().unwrap();
+        let custom = vec![(property::WAY, "anonymous".into())];
+        connector.add_bookmark(&public, &Settings { custom, ..Settings::default() }, false).unwrap();
+        let set = vec![(property::WAY.into(), "instance-metadata".into())];
+        connector.edit_bookmark(&public, &Edit { set, ..Edit::default() }, None).unwrap();
+        assert_eq!(connector.bookmarks().load(&public).unwrap().text("Username"), None);
     }
 
     #[test]

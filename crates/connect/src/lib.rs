@@ -37,6 +37,7 @@ mod preferences;
 mod profiles;
 mod recent;
 mod roles;
+mod state_file;
 mod system;
 mod tuning;
 mod ways;

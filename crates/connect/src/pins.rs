@@ -5,14 +5,14 @@
 //! command warns and a sign-in is refused until the change is accepted.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use pintail_core::bookmark::Bookmark;
 use pintail_core::connection::{Connection, Issuer, StsEndpoint, Way};
 use pintail_core::name::{AccountId, BookmarkName, RoleArn};
 use serde::{Deserialize, Serialize};
 
-use crate::{Connector, Error, file};
+use crate::state_file::StateFile;
+use crate::{Connector, Error};
 
 /// What a bookmark leads to, as texts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,24 +127,20 @@ impl Connector {
         bookmark: &Bookmark,
         connection: &Connection,
     ) -> Result<(), Error> {
-        let mut pins = self.pins();
-        let pin = Pin::of(name, connection);
-        let key = key_of(name, bookmark);
-        if pins.get(&key).is_some_and(|old| old.name == pin.name && old.changes_to(&pin).is_empty()) {
-            return Ok(());
-        }
-        // Whatever another file of this name led to is over.
-        pins.retain(|_, old| old.name != pin.name);
-        pins.insert(key, pin);
-        self.write_pins(&pins)
+        let (key, pin) = (key_of(name, bookmark), Pin::of(name, connection));
+        self.pins().change(|pins| {
+            if pins.get(&key).is_some_and(|old| old.name == pin.name && old.changes_to(&pin).is_empty()) {
+                return;
+            }
+            // Whatever another file of this name led to is over.
+            pins.retain(|_, old| old.name != pin.name);
+            pins.insert(key.clone(), pin.clone());
+        })
     }
 
     /// Forgets what a bookmark led to.
     pub(crate) fn forget_pin(&self, name: &BookmarkName) -> Result<(), Error> {
-        let mut pins = self.pins();
-        let before = pins.len();
-        pins.retain(|_, pin| pin.name != name.as_str());
-        if pins.len() == before { Ok(()) } else { self.write_pins(&pins) }
+        self.pins().change(|pins| pins.retain(|_, pin| pin.name != name.as_str()))
     }
 
     /// As [`Connector::pin`], for a bookmark of the collection.
@@ -169,21 +165,19 @@ impl Connector {
     ) -> Result<Vec<PinChange>, Error> {
         let bookmark = self.bookmarks().load(name)?;
         let connection = self.meaning(name, &bookmark)?;
-        let mut pins = self.pins();
-        let entry = pins.entry(key_of(name, &bookmark)).or_insert_with(|| Pin::of(name, &connection));
-        let mut changes = Vec::new();
-        if let (Some(pinned), Some(now)) = (&entry.tenant_seen, tenant)
-            && pinned != now
-        {
-            changes.push(PinChange { what: "tenant", pinned: pinned.clone(), now: now.to_owned() });
-        }
-        let before = entry.clone();
-        entry.tenant_seen = tenant.map(str::to_owned).or_else(|| entry.tenant_seen.clone());
-        entry.account_seen = Some(account.to_string());
-        if *entry != before || before.account_seen.is_none() {
-            self.write_pins(&pins)?;
-        }
-        Ok(changes)
+        self.pins().change(|pins| {
+            let pin = || Pin::of(name, &connection);
+            let entry = pins.entry(key_of(name, &bookmark)).or_insert_with(pin);
+            let mut changes = Vec::new();
+            if let (Some(pinned), Some(now)) = (&entry.tenant_seen, tenant)
+                && pinned != now
+            {
+                changes.push(PinChange { what: "tenant", pinned: pinned.clone(), now: now.to_owned() });
+            }
+            entry.tenant_seen = tenant.map(str::to_owned).or_else(|| entry.tenant_seen.take());
+            entry.account_seen = Some(account.to_string());
+            changes
+        })
     }
 
     /// Tells what a bookmark says now and did not say when it was taken; `None` when it was never taken.
@@ -217,25 +211,15 @@ impl Connector {
         bookmark: &Bookmark,
         connection: &Connection,
     ) -> Option<Vec<PinChange>> {
-        let pins = self.pins();
+        let pins = self.pins().read();
         let pinned = pins.get(&key_of(name, bookmark));
         let pinned = pinned.or_else(|| pins.values().find(|pin| pin.name == name.as_str()))?;
         Some(pinned.changes_to(&Pin::of(name, connection)))
     }
 
-    fn pins_file(&self) -> PathBuf {
-        self.environment.folders.state.join("pins.json")
-    }
-
     /// A file that is missing or damaged pins nothing: the next use is a first use, and says so.
-    fn pins(&self) -> BTreeMap<String, Pin> {
-        let text = std::fs::read(self.pins_file()).unwrap_or_default();
-        serde_json::from_slice(&text).unwrap_or_default()
-    }
-
-    fn write_pins(&self, pins: &BTreeMap<String, Pin>) -> Result<(), Error> {
-        let text = serde_json::to_vec_pretty(pins).expect("maps of texts");
-        file::replace(&self.pins_file(), &text)
+    fn pins(&self) -> StateFile<BTreeMap<String, Pin>> {
+        StateFile::at(&self.environment.folders.state, "pins.json")
     }
 }
 

@@ -85,13 +85,24 @@ impl Profiles {
     /// Finds a profile by its protocol and vendor; an installed one comes before the program's own.
     ///
     /// # Errors
-    /// When the folder cannot be read. Files that are no profiles are left aside.
+    /// When the folder cannot be read, or the file that `install` chose for this profile cannot: the program's own must not
+    /// take its place, because a sign-in would go elsewhere than the person wanted. Other files that are no profiles are left
+    /// aside with a warning.
     pub fn find(&self, id: &ProfileId) -> Result<Option<Listed>, Error> {
-        for path in self.files()? {
-            if let Ok(profile) = read(&path)
-                && profile.id() == *id
-            {
-                return Ok(Some(self.listed(profile, Origin::Installed(path))));
+        let own = self.own_file(id);
+        let found = |profile, path| Ok(Some(self.listed(profile, Origin::Installed(path))));
+        match read(&own) {
+            Ok(profile) if profile.id() == *id => return found(profile, own),
+            // Another profile, whose name differs in what a file name cannot say.
+            Ok(_) => {}
+            Err(Error::Local { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        for path in self.files()?.into_iter().filter(|path| *path != own) {
+            match read(&path) {
+                Ok(profile) if profile.id() == *id => return found(profile, path),
+                Ok(_) => {}
+                Err(error) => tracing::warn!(path = %path.display(), %error, "a profile is left aside"),
             }
         }
         Ok(builtin::find(id).map(|own| self.listed(own.profile(), Origin::Builtin)))
@@ -118,12 +129,16 @@ impl Profiles {
         let profile =
             Profile::read(file).map_err(|source| Error::Profile { path: from.to_owned(), source })?;
         let id = profile.id();
-        let before = self.find(&id)?.filter(|listed| listed.origin != Origin::Builtin);
-        let (path, before) = match before {
-            Some(Listed { profile: old, origin: Origin::Installed(path), .. }) => {
+        let (path, before) = match self.find(&id) {
+            Ok(Some(Listed { profile: old, origin: Origin::Installed(path), .. })) => {
                 (path, if old == profile { Before::Same } else { Before::Another })
             }
-            _ => (self.free_file(&id), Before::Nothing),
+            // What is damaged is what an installation mends.
+            Err(Error::Profile { path, .. }) => (path, Before::Another),
+            found => {
+                found?;
+                (self.free_file(&id), Before::Nothing)
+            }
         };
         // As it came: a signature or a checksum of others is over these very bytes.
         replace(&path, file)?;
@@ -135,13 +150,14 @@ impl Profiles {
     /// # Errors
     /// When the file cannot be removed.
     pub fn remove(&self, id: &ProfileId) -> Result<bool, Error> {
-        match self.find(id)? {
-            Some(Listed { origin: Origin::Installed(path), .. }) => {
-                fs::remove_file(&path).map_err(|error| Error::local("remove", &path, error))?;
-                Ok(true)
+        let path = match self.find(id) {
+            Ok(Some(Listed { origin: Origin::Installed(path), .. })) | Err(Error::Profile { path, .. }) => {
+                path
             }
-            _ => Ok(false),
-        }
+            found => return found.map(|_| false),
+        };
+        fs::remove_file(&path).map_err(|error| Error::local("remove", &path, error))?;
+        Ok(true)
     }
 
     /// Offers a profile or does not.
@@ -175,19 +191,26 @@ impl Profiles {
         Ok(files)
     }
 
+    /// The file that a profile is installed as, unless another one has it.
+    fn own_file(&self, id: &ProfileId) -> PathBuf {
+        self.folder.join(format!("{}.{ENDING}", stem(id)))
+    }
+
     /// A file name that says what is in it, and is nobody else's.
     fn free_file(&self, id: &ProfileId) -> PathBuf {
-        let harmless = |text: &str| -> String {
-            let kept = |c: char| if c.is_ascii_alphanumeric() || "-_".contains(c) { c } else { '-' };
-            text.chars().take(80).map(kept).collect()
-        };
-        let stem = format!("{}.{}", harmless(&id.protocol), harmless(&id.vendor));
-        let name = |number: usize| match number {
-            0 => self.folder.join(format!("{stem}.{ENDING}")),
-            number => self.folder.join(format!("{stem}-{number}.{ENDING}")),
-        };
-        (0..).map(name).find(|path| !path.exists()).unwrap_or_else(|| name(0))
+        let numbered = (1..).map(|number| self.folder.join(format!("{}-{number}.{ENDING}", stem(id))));
+        let mut names = std::iter::once(self.own_file(id)).chain(numbered);
+        names.find(|path| !path.exists()).unwrap_or_else(|| self.own_file(id))
     }
+}
+
+/// A profile's name in letters that every file system takes.
+fn stem(id: &ProfileId) -> String {
+    let harmless = |text: &str| -> String {
+        let kept = |c: char| if c.is_ascii_alphanumeric() || "-_".contains(c) { c } else { '-' };
+        text.chars().take(80).map(kept).collect()
+    };
+    format!("{}.{}", harmless(&id.protocol), harmless(&id.vendor))
 }
 
 impl Connector {
@@ -246,6 +269,38 @@ mod tests {
         assert!(profiles.remove(&id).unwrap());
         assert!(!profiles.remove(&id).unwrap());
         assert!(matches!(profiles.install(b"x", here), Err(Error::Profile { .. })));
+    }
+
+    #[test]
+    fn a_damaged_file_is_not_replaced_by_the_programs_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let connector = Connector::new(Environment::in_folder(folder.path()));
+        let profiles = connector.profiles().unwrap();
+        let own = builtin::all()[0].profile();
+        let id = own.id();
+        let installed = profiles.install(&own.write().unwrap(), Path::new("x")).unwrap();
+        fs::write(installed.path.with_file_name("a-stranger.cyberduckprofile"), "x").unwrap();
+        assert!(profiles.find(&id).unwrap().is_some(), "another file is left aside");
+        fs::write(&installed.path, "x").unwrap();
+        assert!(matches!(profiles.find(&id), Err(Error::Profile { path, .. }) if path == installed.path));
+        assert_eq!(profiles.install(&own.write().unwrap(), Path::new("x")).unwrap().before, Before::Another);
+        fs::write(&installed.path, "x").unwrap();
+        assert!(profiles.remove(&id).unwrap());
+        assert_eq!(profiles.find(&id).unwrap().unwrap().origin, Origin::Builtin);
+    }
+
+    #[test]
+    fn profiles_whose_file_names_are_the_same_are_both_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let profiles = Connector::new(Environment::in_folder(folder.path())).profiles().unwrap();
+        for vendor in ["acme/x", "acme-x"] {
+            let profile = Profile::new(&ProfileId::s3(Some(vendor)), vendor);
+            profiles.install(&profile.write().unwrap(), Path::new("x")).unwrap();
+        }
+        for vendor in ["acme/x", "acme-x"] {
+            let found = profiles.find(&ProfileId::s3(Some(vendor))).unwrap().unwrap();
+            assert_eq!(found.profile.text("Description").as_deref(), Some(vendor));
+        }
     }
 
     #[test]

@@ -1,11 +1,10 @@
 //! The places that were visited last. A convenience: nothing fails for want of it.
 
-use std::path::PathBuf;
-
 use pintail_core::address::Address;
 use serde::{Deserialize, Serialize};
 
-use crate::{Connector, Error, file};
+use crate::state_file::StateFile;
+use crate::{Connector, Error};
 
 /// How many places are remembered, as many as Mountain Duck lists.
 const PLACES_MAX: usize = 20;
@@ -22,8 +21,7 @@ pub struct RecentPlace {
 impl Connector {
     /// Returns the places visited last, the newest first. A file that cannot be read holds none.
     pub fn recent_places(&self) -> Vec<RecentPlace> {
-        let text = std::fs::read(self.recent_file()).unwrap_or_default();
-        serde_json::from_slice(&text).unwrap_or_default()
+        self.recent_file().read()
     }
 
     /// Remembers that a place was visited, as well as that is possible. An address without a bookmark is remembered with the one
@@ -36,13 +34,14 @@ impl Connector {
         let Ok(folder) = folder.parse() else { return };
         address.key = folder;
         address.inside = true;
-        let mut places = self.recent_places();
         let place = address.to_string();
-        places.retain(|known| known.place != place);
-        places.insert(0, RecentPlace { place, at: self.now().to_string() });
-        places.truncate(PLACES_MAX);
-        let text = serde_json::to_vec_pretty(&places).expect("texts and times");
-        if let Err(error) = file::replace(&self.recent_file(), &text) {
+        let at = self.now().to_string();
+        let remembered = self.recent_file().change(|places| {
+            places.retain(|known| known.place != place);
+            places.insert(0, RecentPlace { place: place.clone(), at: at.clone() });
+            places.truncate(PLACES_MAX);
+        });
+        if let Err(error) = remembered {
             tracing::debug!(%error, "the place is not remembered");
         }
     }
@@ -52,17 +51,11 @@ impl Connector {
     /// # Errors
     /// When the file cannot be removed.
     pub fn forget_places(&self) -> Result<(), Error> {
-        let path = self.recent_file();
-        match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(Error::local("remove", &path, error))
-            }
-            _ => Ok(()),
-        }
+        self.recent_file().remove()
     }
 
-    fn recent_file(&self) -> PathBuf {
-        self.environment.folders.state.join("recent.json")
+    fn recent_file(&self) -> StateFile<Vec<RecentPlace>> {
+        StateFile::at(&self.environment.folders.state, "recent.json")
     }
 }
 

@@ -1,12 +1,11 @@
 //! Which of several roles a bookmark uses: the one asked for, the one used last, the usual one.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use pintail_core::name::{BookmarkName, RoleArn};
 
-use crate::file::replace;
 use crate::identity::{Identity, RoleSession};
+use crate::state_file::StateFile;
 use crate::{Connector, Error};
 
 /// A role that can be chosen.
@@ -65,7 +64,7 @@ impl Connector {
                 (None, _) => Err(Error::NoSuchRole { name: name.clone(), wanted: wanted.clone(), offered }),
             };
         }
-        if let Some(last) = self.last_roles().get(name.as_str())
+        if let Some(last) = self.remembered_text(name)
             && let Some(role) = offered.iter().find(|role| role.as_str() == last)
         {
             return Ok(role.clone());
@@ -89,18 +88,14 @@ impl Connector {
 
     /// Returns the role that a bookmark used last, as it was written.
     pub(crate) fn remembered_text(&self, name: &BookmarkName) -> Option<String> {
-        self.last_roles().remove(name.as_str())
+        self.last_roles().read().remove(name.as_str())
     }
 
     /// Remembers a role as a text.
     pub(crate) fn remember_text(&self, name: &BookmarkName, role: &str) -> Result<(), Error> {
-        let mut all = self.last_roles();
-        if all.get(name.as_str()).is_some_and(|last| last == role) {
-            return Ok(());
-        }
-        all.insert(name.as_str().to_owned(), role.to_owned());
-        let text = serde_json::to_vec_pretty(&all).expect("a map of texts");
-        replace(&self.roles_file(), &text)
+        self.last_roles().change(|all| {
+            all.insert(name.as_str().to_owned(), role.to_owned());
+        })
     }
 
     /// Forgets which role a bookmark used.
@@ -108,31 +103,23 @@ impl Connector {
     /// # Errors
     /// When the file cannot be written.
     pub fn forget_role(&self, name: &BookmarkName) -> Result<(), Error> {
-        let mut all = self.last_roles();
-        if all.remove(name.as_str()).is_none() {
-            return Ok(());
-        }
-        let text = serde_json::to_vec_pretty(&all).expect("a map of texts");
-        replace(&self.roles_file(), &text)
+        self.last_roles().change(|all| {
+            all.remove(name.as_str());
+        })
     }
 
     /// Lets the choice of a role follow a bookmark to its new name.
     pub(crate) fn rename_role(&self, name: &BookmarkName, new_name: &BookmarkName) -> Result<(), Error> {
-        let mut all = self.last_roles();
-        let Some(role) = all.remove(name.as_str()) else { return Ok(()) };
-        all.insert(new_name.as_str().to_owned(), role);
-        let text = serde_json::to_vec_pretty(&all).expect("a map of texts");
-        replace(&self.roles_file(), &text)
-    }
-
-    fn roles_file(&self) -> PathBuf {
-        self.environment.folders.state.join("roles.json")
+        self.last_roles().change(|all| {
+            if let Some(role) = all.remove(name.as_str()) {
+                all.insert(new_name.as_str().to_owned(), role);
+            }
+        })
     }
 
     /// A file that is missing or damaged remembers nothing: the choice can be made again.
-    fn last_roles(&self) -> BTreeMap<String, String> {
-        let text = std::fs::read(self.roles_file()).unwrap_or_default();
-        serde_json::from_slice(&text).unwrap_or_default()
+    fn last_roles(&self) -> StateFile<BTreeMap<String, String>> {
+        StateFile::at(&self.environment.folders.state, "roles.json")
     }
 }
 

@@ -198,7 +198,9 @@ mod tests {
         ] {
             assert_eq!(effective(vendor).hostname_in(region).as_deref(), Some(host));
         }
-        for vendor in ["pintail-cloudflare-r2", "pintail-oracle", "pintail-aws-privatelink"] {
+        for vendor in
+            ["pintail-cloudflare-r2", "pintail-idrive-e2", "pintail-oracle", "pintail-aws-privatelink"]
+        {
             let profile = effective(vendor);
             assert!(profile.asks_hostname && profile.hostname_in("eu-1").is_none(), "{vendor}");
         }

@@ -142,7 +142,7 @@ pub struct Effective {
     pub name: String,
     /// A page that helps.
     pub help: Option<String>,
-    /// Ships with the program, and cannot be disabled.
+    /// Ships with a program. Cyberduck offers such a profile always; here it can be disabled like any other.
     pub bundled: bool,
     /// No longer offered.
     pub deprecated: bool,

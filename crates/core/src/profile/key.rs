@@ -8,7 +8,7 @@ pub const VENDOR: &str = "Vendor";
 pub const DESCRIPTION: &str = "Description";
 /// A shorter one.
 pub const NAME: &str = "Name";
-/// Ships with the program, and cannot be disabled.
+/// Ships with a program. Cyberduck offers such a profile always; here it can be disabled like any other.
 pub const BUNDLED: &str = "Bundled";
 /// Replaced by another one, and no longer offered.
 pub const DEPRECATED: &str = "Deprecated";

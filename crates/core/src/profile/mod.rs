@@ -11,6 +11,7 @@ pub mod key;
 mod substitute;
 mod way;
 
+use std::collections::HashMap;
 use std::fmt;
 
 pub use effective::{Answer, Configurable, Effective, Identity, Placeholders, Scheme};
@@ -173,10 +174,14 @@ impl Profile {
     /// name with an empty value; of a name that stands twice the last value counts.
     pub fn properties(&self) -> Vec<(String, String)> {
         let mut properties: Vec<(String, String)> = Vec::new();
-        let mut add = |name: &str, value: String| match properties.iter_mut().find(|(known, _)| known == name)
-        {
-            Some(entry) => entry.1 = value,
-            None => properties.push((name.to_owned(), value)),
+        // Files come from strangers: a long list must not be searched for each of its items.
+        let mut places: HashMap<String, usize> = HashMap::new();
+        let mut add = |name: &str, value: String| match places.get(name) {
+            Some(&place) => properties[place].1 = value,
+            None => {
+                places.insert(name.to_owned(), properties.len());
+                properties.push((name.to_owned(), value));
+            }
         };
         match self.document.get(key::PROPERTIES) {
             Some(Value::Dictionary(entries)) => {

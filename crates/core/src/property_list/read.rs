@@ -1,5 +1,8 @@
 //! Reading a property list: the guards first, then one pass over the XML with a stack of our own.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -68,7 +71,18 @@ fn declared_encoding(file: &[u8]) -> Option<String> {
 /// A collection that is not closed yet.
 enum Open {
     Array(Vec<Value>),
-    Dictionary { entries: Dictionary, key: Option<String> },
+    Dictionary {
+        entries: Vec<(String, Value)>,
+        /// Where each key stands, so that a file of many keys costs no more than its length.
+        places: HashMap<String, usize>,
+        key: Option<String>,
+    },
+}
+
+impl Open {
+    fn dictionary() -> Self {
+        Self::Dictionary { entries: Vec::new(), places: HashMap::new(), key: None }
+    }
 }
 
 struct Document<'a> {
@@ -157,7 +171,7 @@ impl<'a> Document<'a> {
                 return Ok(());
             }
             "array" => return self.open(Open::Array(Vec::new())),
-            "dict" => return self.open(Open::Dictionary { entries: Dictionary::new(), key: None }),
+            "dict" => return self.open(Open::dictionary()),
             "key" => {
                 let text = self.content()?;
                 return match self.open.last_mut() {
@@ -213,7 +227,7 @@ impl<'a> Document<'a> {
     fn close(&mut self) -> Result<(), PropertyListError> {
         let value = match self.open.pop() {
             Some(Open::Array(items)) => Value::Array(items),
-            Some(Open::Dictionary { entries, key: None }) => Value::Dictionary(entries),
+            Some(Open::Dictionary { entries, key: None, .. }) => Value::Dictionary(Dictionary { entries }),
             Some(Open::Dictionary { key: Some(key), .. }) => {
                 return Err(self.syntax(format!("the key {key:?} has no value")));
             }
@@ -226,8 +240,14 @@ impl<'a> Document<'a> {
     fn place(&mut self, value: Value) -> Result<(), PropertyListError> {
         match self.open.last_mut() {
             Some(Open::Array(items)) => items.push(value),
-            Some(Open::Dictionary { entries, key }) => match key.take() {
-                Some(key) => entries.insert(&key, value),
+            Some(Open::Dictionary { entries, places, key }) => match key.take() {
+                Some(key) => match places.entry(key) {
+                    Entry::Occupied(place) => entries[*place.get()].1 = value,
+                    Entry::Vacant(place) => {
+                        entries.push((place.key().clone(), value));
+                        place.insert(entries.len() - 1);
+                    }
+                },
                 None => return Err(self.syntax("a value stands where a key is expected")),
             },
             None if self.root.is_none() && (self.plist.1 || !self.plist.0) => self.root = Some(value),
@@ -419,6 +439,13 @@ mod tests {
         let read = read(file.as_bytes(), 1000).unwrap();
         let entries: Vec<_> = read.iter().collect();
         assert_eq!(entries, [("a", &Value::Boolean(false)), ("b", &Value::Boolean(true))]);
+        let many: String = (0..9000)
+            .map(|at| format!("<key>{}{}</key><integer>{at}</integer>", "k".repeat(300), at % 4000))
+            .collect();
+        let read = super::read(format!("<dict>{many}</dict>").as_bytes(), 4 << 20).unwrap();
+        let numbers: Vec<_> = read.iter().map(|(_, value)| value.clone()).collect();
+        let expected = (0..1000).map(|at| 8000 + at).chain((1000..4000).map(|at| 4000 + at));
+        assert_eq!(numbers, expected.map(Value::Integer).collect::<Vec<_>>());
     }
 
     #[test]

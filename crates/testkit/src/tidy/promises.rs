@@ -10,7 +10,7 @@ use super::{House, Violation};
 const DOCUMENT: &str = "docs/behaviour.md";
 const MARK: &str = "behaviour: ";
 
-/// Every section is named by a test, every name is a section.
+/// Every section is named by a test, every name is one section.
 ///
 /// Judged once the app has integration tests: before that there is nothing that could keep a promise.
 #[must_use]
@@ -23,6 +23,9 @@ pub fn promises(house: &House) -> Vec<Violation> {
     let mut sections = BTreeSet::new();
     for (index, line) in document.text.lines().enumerate().filter(|(_, line)| line.starts_with("## ")) {
         match line.split_once("{#").and_then(|(_, rest)| rest.split_once('}')) {
+            Some((name, _)) if sections.iter().any(|(known, _): &(String, usize)| known == name) => {
+                found.push(document.violation(index + 1, format!("a second section {{#{name}}}")));
+            }
             Some((name, _)) => {
                 sections.insert((name.to_owned(), index + 1));
             }
@@ -62,6 +65,15 @@ mod tests {
         let test = "crates/app/tests/it/main.rs".to_owned();
         let document = "docs/behaviour.md".to_owned();
         assert_eq!(found, [(document.clone(), 5), (test, 4), (document, 4)]);
+    }
+
+    #[test]
+    fn a_section_that_stands_twice_is_seen() {
+        let document = "## Secrets {#secrets}\n\n## Others {#others}\n\n## Secrets {#secrets}\n";
+        let test = "// behaviour: secrets, others\n";
+        let house = House::of(&[("docs/behaviour.md", document), ("crates/app/tests/it/main.rs", test)]);
+        let found: Vec<_> = promises(&house).iter().map(|found| (found.path.clone(), found.line)).collect();
+        assert_eq!(found, [("docs/behaviour.md".to_owned(), 5)]);
     }
 
     #[test]
