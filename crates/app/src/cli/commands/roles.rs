@@ -10,7 +10,8 @@ use crate::ops::App;
 /// List the roles of a bookmark, and which one is used
 ///
 /// A bookmark names its roles, or leaves it to the sign-in: an issuer can list a person's roles in a signed claim, and the portal of
-/// IAM Identity Center lists accounts and roles. Choose one with --role at any command; the choice is remembered.
+/// IAM Identity Center lists accounts and roles. Choose one with --role at any command; the choice is remembered. By other ways in
+/// there is the one role that the bookmark names, or none.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The bookmark.
@@ -20,9 +21,17 @@ pub(crate) struct Args {
 impl Args {
     pub(crate) async fn run(self, app: &App, output: &Output) -> Outcome {
         let name = bookmark_name(app, self.bookmark)?;
-        if let Way::IdentityCenter(_) = app.connection(&name)?.way {
-            show::center_roles(output, &app.center_roles(&name).await?)?;
-            return Ok(Exit::Done);
+        let connection = app.connection(&name)?;
+        match &connection.way {
+            Way::WebIdentity(_) => {}
+            Way::IdentityCenter(_) => {
+                show::center_roles(output, &app.center_roles(&name).await?)?;
+                return Ok(Exit::Done);
+            }
+            _ => {
+                show::fixed_role(output, &name, &connection)?;
+                return Ok(Exit::Done);
+            }
         }
         let offered = app.roles(&name).await?;
         if let Some(chosen) = offered.iter().find(|offered| offered.chosen) {

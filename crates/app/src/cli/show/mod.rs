@@ -31,7 +31,7 @@ pub(super) use profile::{
     profile, profile_candidate, profile_changed, profile_checked, profile_exported, profile_installed,
     profiles,
 };
-pub(super) use roles::{center_roles, roles};
+pub(super) use roles::{center_roles, fixed_role, roles};
 pub(super) use share::{
     PinWarning, bookmark_changed, bookmark_file, default_bookmark, exported, first_use, import_plan,
     imported, led_elsewhere, nothing_found, recent_places, shared, taken, wrong_answer,

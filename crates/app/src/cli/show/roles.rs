@@ -3,6 +3,8 @@
 use std::io;
 
 use pintail_connect::{OfferedCenterRole, OfferedRole};
+use pintail_core::connection::{Connection, Way};
+use pintail_core::name::BookmarkName;
 use serde::Serialize;
 
 use crate::cli::render::table::{Align, table};
@@ -41,6 +43,32 @@ pub(in crate::cli) fn roles(output: &Output, offered: &[OfferedRole]) -> io::Res
         let option = output.talk_style(Style::Code, "--role NAME");
         output.say(&format!("choose one with {option}; the choice is remembered"));
     }
+    Ok(())
+}
+
+/// Lists the one role of a bookmark by a way in that offers none, and says what decides.
+pub(in crate::cli) fn fixed_role(
+    output: &Output,
+    name: &BookmarkName,
+    connection: &Connection,
+) -> io::Result<()> {
+    let way = connection.way.name();
+    let style = |code: String| output.talk_style(Style::Code, &code);
+    if let Some(role) = connection.role() {
+        roles(output, &[OfferedRole { role: role.clone(), chosen: true }])?;
+        let edit = style(format!("pintail bookmark edit {name} --role-arn ARN"));
+        output
+            .say(&format!("the way in ({way}) takes the role that the bookmark names; another one: {edit}"));
+        return Ok(());
+    }
+    let whoami = style(format!("pintail whoami {name}"));
+    output.say(&match &connection.way {
+        Way::AwsProfile { .. } => {
+            format!("the role, if any, is that of the profile in the AWS configuration; {whoami} tells it")
+        }
+        Way::Anonymous => format!("the way in ({way}) has no roles: requests are not signed"),
+        _ => format!("the way in ({way}) has no roles to choose from; {whoami} tells whose credential it is"),
+    });
     Ok(())
 }
 

@@ -33,6 +33,29 @@ fn a_role_is_taken_with_a_key_and_renewed_when_its_session_ends() {
     assert_eq!(cloud.exchanges("AssumeRole"), asked + 1, "renewed without the person");
 }
 
+/// behaviour: roles
+#[test]
+fn the_roles_of_other_ways_are_those_that_decide() {
+    let cloud = Cloud::start();
+    let role = cloud.summary().user_role_arn.clone();
+    cloud.way("role", &["--access-key-id", cloud.key_id(), "--role-arn", &role]);
+    cloud.way("keys", &["--access-key-id", cloud.key_id()]);
+    cloud.way("open", &["--anonymous"]);
+    cloud.way("tool", &["--aws-profile", "theirs"]);
+    let listed = cloud.env.run(["roles", "role", "--json"]).succeeded().json();
+    assert_eq!((listed["role"].as_str(), listed["chosen"].as_bool()), (Some(role.as_str()), Some(true)));
+    for (name, words) in [
+        ("role", "pintail bookmark edit role --role-arn"),
+        ("keys", "pintail whoami keys"),
+        ("open", "not signed"),
+        ("tool", "AWS configuration"),
+    ] {
+        let told = cloud.env.run(["roles", name]).succeeded();
+        assert!(told.stderr.contains(words), "{name}: {}", told.stderr);
+        assert_eq!(told.stdout.contains(&role), name == "role", "{}", told.stdout);
+    }
+}
+
 /// behaviour: ways
 #[test]
 fn a_role_that_does_not_admit_the_user_is_refused() {
