@@ -202,6 +202,8 @@ impl Connector {
     /// # Errors
     /// When there is no such bookmark, or a file cannot be written.
     pub fn forget_bookmark(&self, name: &BookmarkName) -> Result<(), Error> {
+        // Known before anything goes.
+        self.pins()?;
         self.bookmarks().remove(name)?;
         self.forget_role(name)?;
         self.forget_pin(name)?;

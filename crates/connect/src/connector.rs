@@ -125,11 +125,12 @@ impl Connector {
     /// Reads a bookmark and what it means together with its profile and the preferences.
     ///
     /// # Errors
-    /// When there is no such bookmark, it cannot be read, or it does not say enough.
+    /// When there is no such bookmark, it cannot be read, or it does not say enough; when somebody watches where bookmarks lead
+    /// and what is known of that cannot be read.
     pub fn connection(&self, name: &BookmarkName) -> Result<Connection, Error> {
         let bookmark = self.bookmarks().load(name)?;
         let connection = self.meaning(name, &bookmark)?;
-        self.watch_pins(name, &bookmark, &connection);
+        self.watch_pins(name, &bookmark, &connection)?;
         Ok(connection)
     }
 

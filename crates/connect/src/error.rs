@@ -190,6 +190,15 @@ pub enum Error {
         /// What changed.
         changes: Vec<PinChange>,
     },
+    /// What bookmarks led to cannot be read.
+    #[error("could not read where the bookmarks led, in {}", path.display())]
+    DamagedPins {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        #[source]
+        source: serde_json::Error,
+    },
     /// A scope cannot be asked for.
     #[error("a scope cannot be asked for")]
     Scope(#[source] ScopeError),

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use pintail_core::bookmark::Bookmark;
 use pintail_core::connection::{Connection, Issuer, StsEndpoint, Way};
-use pintail_core::name::{AccountId, BookmarkName, RoleArn};
+use pintail_core::name::{BookmarkName, RoleArn};
 use serde::{Deserialize, Serialize};
 
 use crate::state_file::StateFile;
@@ -114,33 +114,52 @@ impl Pin {
             .map(|(what, pinned, now)| PinChange { what, pinned, now })
             .collect()
     }
+
+    /// Takes over what sign-ins were seen to lead to, as far as they still lead there: the tenant while the issuer is the same,
+    /// the account while the roles' accounts are the same as well.
+    fn keep_seen(&mut self, old: &Self) {
+        if (&self.way, &self.issuer) != (&old.way, &old.issuer) {
+            return;
+        }
+        self.tenant_seen.clone_from(&old.tenant_seen);
+        if self.accounts == old.accounts {
+            self.account_seen.clone_from(&old.account_seen);
+        }
+    }
 }
 
 impl Connector {
-    /// Takes what a bookmark leads to now as what the person wants.
+    /// Takes what a bookmark leads to now as what the person wants. What its sign-ins were seen to lead to stays known while
+    /// issuer and accounts are the same.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// When the file cannot be read or written.
     pub fn pin(
         &self,
         name: &BookmarkName,
         bookmark: &Bookmark,
         connection: &Connection,
     ) -> Result<(), Error> {
-        let (key, pin) = (key_of(name, bookmark), Pin::of(name, connection));
-        self.pins().change(|pins| {
-            if pins.get(&key).is_some_and(|old| old.name == pin.name && old.changes_to(&pin).is_empty()) {
+        self.pins()?;
+        let (key, now) = (key_of(name, bookmark), Pin::of(name, connection));
+        self.pins_file().change(|pins| {
+            if pins.get(&key).is_some_and(|old| old.name == now.name && old.changes_to(&now).is_empty()) {
                 return;
+            }
+            let mut pin = now.clone();
+            if let Some(old) = pins.get(&key).or_else(|| pins.values().find(|old| old.name == pin.name)) {
+                pin.keep_seen(old);
             }
             // Whatever another file of this name led to is over.
             pins.retain(|_, old| old.name != pin.name);
-            pins.insert(key.clone(), pin.clone());
+            pins.insert(key.clone(), pin);
         })
     }
 
     /// Forgets what a bookmark led to.
     pub(crate) fn forget_pin(&self, name: &BookmarkName) -> Result<(), Error> {
-        self.pins().change(|pins| pins.retain(|_, pin| pin.name != name.as_str()))
+        self.pins()?;
+        self.pins_file().change(|pins| pins.retain(|_, pin| pin.name != name.as_str()))
     }
 
     /// As [`Connector::pin`], for a bookmark of the collection.
@@ -153,78 +172,129 @@ impl Connector {
         self.pin(name, &bookmark, &connection)
     }
 
-    /// Keeps which tenant and account a sign-in led to, and returns what differs from the last time.
+    /// Tells how a sign-in leads elsewhere than the sign-ins before it. Nothing is kept.
+    ///
+    /// An account is no other one where the person chose a role of it, in this run or before.
     ///
     /// # Errors
-    /// When the bookmark cannot be read, or the file cannot be written.
+    /// When the bookmark or the file of pins cannot be read.
+    pub fn seen_changes(
+        &self,
+        name: &BookmarkName,
+        tenant: Option<&str>,
+        account: Option<&str>,
+    ) -> Result<Vec<PinChange>, Error> {
+        let bookmark = self.bookmarks().load(name)?;
+        let pins = self.pins()?;
+        let Some(pin) = find(&pins, name, &bookmark) else { return Ok(Vec::new()) };
+        let is_chosen = |account: &str| {
+            self.role.is_some()
+                || pin.accounts.iter().any(|named| named == account)
+                || self
+                    .remembered_text(name)
+                    .is_some_and(|role| account_of(&role) == Some(account.to_owned()))
+        };
+        let account = account.filter(|account| !is_chosen(account));
+        let seen = [
+            ("tenant", pin.tenant_seen.as_deref(), tenant),
+            ("AWS account", pin.account_seen.as_deref(), account),
+        ];
+        let changes = seen.into_iter().filter_map(|(what, pinned, now)| {
+            let (pinned, now) = (pinned?, now?);
+            (pinned != now).then(|| PinChange { what, pinned: pinned.to_owned(), now: now.to_owned() })
+        });
+        Ok(changes.collect())
+    }
+
+    /// Keeps which tenant and account a sign-in led to: for one that leads where it did, or that the person trusts.
+    ///
+    /// # Errors
+    /// When the bookmark cannot be read, or the file of pins cannot be read or written.
     pub fn pin_seen(
         &self,
         name: &BookmarkName,
         tenant: Option<&str>,
-        account: &AccountId,
-    ) -> Result<Vec<PinChange>, Error> {
+        account: Option<&str>,
+    ) -> Result<(), Error> {
         let bookmark = self.bookmarks().load(name)?;
-        let connection = self.meaning(name, &bookmark)?;
-        self.pins().change(|pins| {
-            let pin = || Pin::of(name, &connection);
-            let entry = pins.entry(key_of(name, &bookmark)).or_insert_with(pin);
-            let mut changes = Vec::new();
-            if let (Some(pinned), Some(now)) = (&entry.tenant_seen, tenant)
-                && pinned != now
-            {
-                changes.push(PinChange { what: "tenant", pinned: pinned.clone(), now: now.to_owned() });
-            }
-            entry.tenant_seen = tenant.map(str::to_owned).or_else(|| entry.tenant_seen.take());
-            entry.account_seen = Some(account.to_string());
-            changes
+        self.pins()?;
+        let (key, connection) = (key_of(name, &bookmark), self.meaning(name, &bookmark)?);
+        self.pins_file().change(|pins| {
+            let pin = pins.entry(key.clone()).or_insert_with(|| Pin::of(name, &connection));
+            pin.tenant_seen = tenant.map(str::to_owned).or_else(|| pin.tenant_seen.take());
+            pin.account_seen = account.map(str::to_owned).or_else(|| pin.account_seen.take());
         })
     }
 
     /// Tells what a bookmark says now and did not say when it was taken; `None` when it was never taken.
     ///
     /// # Errors
-    /// When the bookmark cannot be used.
+    /// When the bookmark cannot be used, or the file of pins cannot be read.
     pub fn pin_changes(&self, name: &BookmarkName) -> Result<Option<Vec<PinChange>>, Error> {
         let bookmark = self.bookmarks().load(name)?;
         let connection = self.meaning(name, &bookmark)?;
-        Ok(self.changes(name, &bookmark, &connection))
+        self.changes(name, &bookmark, &connection)
     }
 
     /// Tells the watcher of this run, once for a bookmark, that it leads elsewhere than it did.
-    pub(crate) fn watch_pins(&self, name: &BookmarkName, bookmark: &Bookmark, connection: &Connection) {
-        let Some(watch) = &self.watch else { return };
+    ///
+    /// # Errors
+    /// When the file of pins cannot be read: without it nobody could tell.
+    pub(crate) fn watch_pins(
+        &self,
+        name: &BookmarkName,
+        bookmark: &Bookmark,
+        connection: &Connection,
+    ) -> Result<(), Error> {
+        let Some(watch) = &self.watch else { return Ok(()) };
         let mut told = self.told.lock().expect("no holder of this lock panics");
         if told.contains(name) {
-            return;
+            return Ok(());
         }
-        if let Some(changes) = self.changes(name, bookmark, connection).filter(|changes| !changes.is_empty())
-        {
+        let changes = self.changes(name, bookmark, connection)?;
+        if let Some(changes) = changes.filter(|changes| !changes.is_empty()) {
             told.insert(name.clone());
             watch.changed(name, &changes);
         }
+        Ok(())
     }
 
-    /// By the identifier; a file of the same name with another identifier took the place of the old one.
     fn changes(
         &self,
         name: &BookmarkName,
         bookmark: &Bookmark,
         connection: &Connection,
-    ) -> Option<Vec<PinChange>> {
-        let pins = self.pins().read();
-        let pinned = pins.get(&key_of(name, bookmark));
-        let pinned = pinned.or_else(|| pins.values().find(|pin| pin.name == name.as_str()))?;
-        Some(pinned.changes_to(&Pin::of(name, connection)))
+    ) -> Result<Option<Vec<PinChange>>, Error> {
+        let pins = self.pins()?;
+        Ok(find(&pins, name, bookmark).map(|pinned| pinned.changes_to(&Pin::of(name, connection))))
     }
 
-    /// A file that is missing or damaged pins nothing: the next use is a first use, and says so.
-    fn pins(&self) -> StateFile<BTreeMap<String, Pin>> {
+    fn pins_file(&self) -> StateFile<BTreeMap<String, Pin>> {
         StateFile::at(&self.environment.folders.state, "pins.json")
+    }
+
+    /// A file that is missing pins nothing. One that is damaged is an error: as a first use, a change would go unnoticed.
+    pub(crate) fn pins(&self) -> Result<BTreeMap<String, Pin>, Error> {
+        self.pins_file().read_whole()
     }
 }
 
 fn key_of(name: &BookmarkName, bookmark: &Bookmark) -> String {
     bookmark.text("UUID").map_or_else(|| format!("name:{name}"), |uuid| uuid.to_lowercase())
+}
+
+/// Finds by the identifier; a file of the same name with another identifier took the place of the old one.
+fn find<'a>(pins: &'a BTreeMap<String, Pin>, name: &BookmarkName, bookmark: &Bookmark) -> Option<&'a Pin> {
+    let by_id = pins.get(&key_of(name, bookmark));
+    by_id.or_else(|| pins.values().find(|pin| pin.name == name.as_str()))
+}
+
+/// Returns the account of a remembered role: an ARN, or `ACCOUNT/NAME` at a portal.
+fn account_of(role: &str) -> Option<String> {
+    match role.parse::<RoleArn>() {
+        Ok(role) => Some(role.account().to_string()),
+        Err(_) => role.split_once('/').map(|(account, _)| account.to_owned()),
+    }
 }
 
 #[cfg(test)]
@@ -263,9 +333,74 @@ mod tests {
         assert_eq!(what(&connector), ["AWS account", "S3"]);
         connector.edit_bookmark(&work, &Edit::default(), None).unwrap();
         assert!(what(&connector).is_empty(), "an edit of one's own is meant");
-        let account = "123456789012".parse().unwrap();
-        assert!(connector.pin_seen(&work, Some("t1"), &account).unwrap().is_empty());
-        let seen = connector.pin_seen(&work, Some("t2"), &account).unwrap();
-        assert_eq!(seen[0].what, "tenant");
+    }
+
+    fn without_roles(folder: &std::path::Path) -> (Connector, BookmarkName) {
+        let connector = Connector::new(Environment::in_folder(folder));
+        let work: BookmarkName = "work".parse().unwrap();
+        let settings = Settings {
+            custom: vec![
+                (property::TENANT, "contoso.com".into()),
+                (property::CLIENT_ID, "11111111-2222-3333-4444-555555555555".into()),
+            ],
+            ..Settings::default()
+        };
+        connector.add_bookmark(&work, &settings, false).unwrap();
+        (connector, work)
+    }
+
+    #[test]
+    fn a_sign_in_that_leads_elsewhere_is_told_and_kept_only_when_it_is_said_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let (connector, work) = without_roles(folder.path());
+        let (one, two) = (Some("111111111111"), Some("222222222222"));
+        let what = |tenant, account| -> Vec<&'static str> {
+            let changes = connector.seen_changes(&work, tenant, account).unwrap();
+            changes.iter().map(|change| change.what).collect()
+        };
+        assert!(what(Some("t1"), one).is_empty(), "nothing was seen yet");
+        connector.pin_seen(&work, Some("t1"), one).unwrap();
+        assert_eq!(what(Some("t2"), two), ["tenant", "AWS account"]);
+        assert_eq!(what(Some("t2"), two), ["tenant", "AWS account"], "asking keeps nothing");
+        assert!(what(None, None).is_empty(), "what is not known is not another one");
+        connector.remember_role(&work, &"arn:aws:iam::222222222222:role/R".parse().unwrap()).unwrap();
+        assert!(what(Some("t1"), two).is_empty(), "a role that the person chose");
+        connector.pin_seen(&work, Some("t2"), two).unwrap();
+        assert!(what(Some("t2"), two).is_empty());
+    }
+
+    #[test]
+    fn an_edit_keeps_what_was_seen_while_issuer_and_accounts_are_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let (connector, work) = without_roles(folder.path());
+        connector.pin_seen(&work, Some("t1"), Some("111111111111")).unwrap();
+        let edit = |key: &str, value: &str| {
+            let edit = Edit { set: vec![(key.to_owned(), value.to_owned())], ..Edit::default() };
+            connector.edit_bookmark(&work, &edit, None).unwrap();
+            let pins = connector.pins().unwrap();
+            let pin = pins.values().next().unwrap();
+            (pin.tenant_seen.clone(), pin.account_seen.clone())
+        };
+        let (tenant, account) = (Some("t1".to_owned()), Some("111111111111".to_owned()));
+        assert_eq!(edit(property::S3_ENDPOINT, "https://s3.example.org/"), (tenant.clone(), account));
+        assert_eq!(edit(property::ROLE, "arn:aws:iam::222222222222:role/R"), (tenant, None));
+        assert_eq!(edit(property::TENANT, "fabrikam.com"), (None, None));
+    }
+
+    #[test]
+    fn a_damaged_file_is_no_first_use() {
+        let folder = tempfile::tempdir().unwrap();
+        let (connector, work) = without_roles(folder.path());
+        std::fs::write(connector.pins_file().path(), "{").unwrap();
+        for failed in [
+            connector.pin_changes(&work).map(drop),
+            connector.pin_bookmark(&work),
+            connector.pin_seen(&work, None, None),
+            connector.forget_bookmark(&work),
+        ] {
+            assert!(matches!(failed, Err(Error::DamagedPins { .. })), "{failed:?}");
+        }
+        assert_eq!(connector.bookmarks().names().unwrap(), [work], "and nothing was removed");
+        assert_eq!(std::fs::read_to_string(connector.pins_file().path()).unwrap(), "{");
     }
 }

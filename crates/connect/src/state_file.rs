@@ -34,10 +34,29 @@ impl<T: Clone + Default + PartialEq + Serialize + DeserializeOwned> StateFile<T>
         Self { path: folder.join(name), content: PhantomData }
     }
 
+    /// Returns the file's path.
+    #[cfg(test)]
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Returns what is in the file; nothing where it is missing or damaged.
     pub(crate) fn read(&self) -> T {
         let text = std::fs::read(&self.path).unwrap_or_default();
         serde_json::from_slice(&text).unwrap_or_default()
+    }
+
+    /// As [`StateFile::read`], where damage must not pass for nothing.
+    ///
+    /// # Errors
+    /// When the file is there and cannot be read, or is damaged.
+    pub(crate) fn read_whole(&self) -> Result<T, Error> {
+        match std::fs::read(&self.path) {
+            Ok(text) => serde_json::from_slice(&text)
+                .map_err(|source| Error::DamagedPins { path: self.path.clone(), source }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(T::default()),
+            Err(error) => Err(Error::local("read", &self.path, error)),
+        }
     }
 
     /// Changes what is in the file, and returns what the change says. Nothing is written, made or locked where nothing

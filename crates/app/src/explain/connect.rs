@@ -87,6 +87,15 @@ pub(super) fn explain(whole: &crate::ops::Error, error: &Error) -> Explanation {
                 format!("If it is meant: `pintail login {name} --trust`."),
             ],
         ),
+        Error::DamagedPins { path, .. } => Explanation::new(
+            error,
+            Exit::Failed,
+            [
+                format!("Put back a copy of {} if you have one.", path.display()),
+                "Or remove it: then each bookmark shows at the next `pintail login` where it leads; look closely, since a change would not be told."
+                    .into(),
+            ],
+        ),
         Error::Keychain(_) => session::explain_keychain(whole),
         Error::Name(_) => with(Exit::Usage, &[]),
         Error::NoBookmark { known: names, .. } if names.is_empty() => with(

@@ -116,6 +116,7 @@ impl Stage {
             open_browser: false,
             account: None,
             fresh: false,
+            trust: false,
             timeout: Duration::from_secs(60),
         };
         sign_in::sign_in_with(&self.app, name, options, &browser, &Silent).await

@@ -45,6 +45,8 @@ pub(crate) struct Options {
     pub(crate) account: Option<String>,
     /// Have the person prove who they are even if the browser is signed in.
     pub(crate) fresh: bool,
+    /// Take it as meant that the sign-in leads to another tenant or account than the ones before.
+    pub(crate) trust: bool,
     /// How long to wait.
     pub(crate) timeout: Duration,
 }
@@ -135,7 +137,9 @@ pub(crate) async fn sign_in(
     } else {
         Box::new(NoBrowser)
     };
-    sign_in_with(app, name, options, browser.as_ref(), talk).await
+    let who = sign_in_with(app, name, options, browser.as_ref(), talk).await?;
+    app.pin_seen(name, who.tenant.as_deref(), Some(who.account.as_str()))?;
+    Ok(who)
 }
 
 /// As [`sign_in`], with a browser of the caller's.
@@ -157,6 +161,9 @@ pub(super) async fn sign_in_with(
     let named = !identity.web().roles.is_empty();
     let offered = if named { identity.web().roles.clone() } else { readable(&tokens.offered_roles) };
     let chosen = app.choose_role(&identity, offered);
+    let tenant = tenant_of(identity.web(), &tokens.facts.issuer);
+    let account = chosen.as_ref().ok().map(|role| role.account().as_str());
+    still_leads_there(app, name, &options, tenant.as_deref(), account, talk)?;
     // The sign-in is kept even where the role is not clear yet: `pintail roles` then lists what it offers.
     let session = match &chosen {
         Ok(role) => identity.session(role)?,
@@ -168,6 +175,26 @@ pub(super) async fn sign_in_with(
     session.session.current_credential().await.map_err(|error| session.missing(error))?;
     app.remember_role(name, &role)?;
     status(app, &session).await
+}
+
+/// Refuses a sign-in that leads to another tenant or account than those before, unless that is meant: then it says so.
+fn still_leads_there(
+    app: &App,
+    name: &BookmarkName,
+    options: &Options,
+    tenant: Option<&str>,
+    account: Option<&str>,
+    talk: &dyn Talk,
+) -> Result<(), Error> {
+    let changes = app.seen_changes(name, tenant, account)?;
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let elsewhere = pintail_connect::Error::Elsewhere { name: name.clone(), changes };
+    if !options.trust {
+        return Err(elsewhere.into());
+    }
+    talk.event(Event::Warning { message: &elsewhere.to_string() }).map_err(Error::Stdio)
 }
 
 /// Tells who is signed in, with a credential that works now.
@@ -355,15 +382,19 @@ async fn status(app: &App, session: &RoleSession) -> Result<Who, Error> {
     Ok(who(web, status, app.now()))
 }
 
-fn who(web: &WebIdentity, status: SessionStatus, now: Timestamp) -> Who {
-    let tenant = match &web.issuer {
-        // The issuer of a tenant names it in its path, whatever the bookmark calls it.
-        Issuer::Entra { .. } => Url::parse(&status.issuer)
+/// Returns the tenant that an issuer of tokens names in its path, at Entra, whatever the bookmark calls it.
+fn tenant_of(web: &WebIdentity, issuer: &str) -> Option<String> {
+    match &web.issuer {
+        Issuer::Entra { .. } => Url::parse(issuer)
             .ok()
             .and_then(|url| url.path_segments()?.next().map(str::to_owned))
             .filter(|segment| matches!(segment.parse(), Ok(Tenant::Guid(_)))),
         Issuer::Other(_) => None,
-    };
+    }
+}
+
+fn who(web: &WebIdentity, status: SessionStatus, now: Timestamp) -> Who {
+    let tenant = tenant_of(web, &status.issuer);
     Who {
         person: status.person,
         issuer: status.issuer,

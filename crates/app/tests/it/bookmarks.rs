@@ -120,6 +120,54 @@ fn a_bookmark_that_leads_elsewhere_warns_and_signs_nobody_in() {
     assert!(!after.stderr.contains("leads elsewhere"), "{}", after.stderr);
 }
 
+/// behaviour: pins
+#[test]
+fn a_sign_in_to_another_tenant_is_refused_until_it_is_trusted() {
+    let cloud = Cloud::signed_in();
+    let env = &cloud.env;
+    let file = env.home().join("state/pins.json");
+    let kept = fs::read_to_string(&file).expect("pins");
+    let (tenant, other) = (cloud.summary().tenant.clone(), "99999999-9999-4999-8999-999999999999");
+    let said = format!("\"tenant_seen\": \"{tenant}\"");
+    assert!(kept.contains(&said), "{kept}");
+    let elsewhere = kept.replace(&said, &format!("\"tenant_seen\": \"{other}\""));
+    fs::write(&file, &elsewhere).expect("a file");
+    env.run(["logout", "lab"]).succeeded();
+    let refused = cloud.sign_in("lab", 0).exited(5);
+    for word in [tenant.as_str(), other, "pintail login lab --trust"] {
+        assert!(refused.stderr.contains(word), "{word}: {}", refused.stderr);
+    }
+    assert_eq!(fs::read_to_string(&file).expect("pins"), elsewhere, "nothing is kept silently");
+    env.run(["whoami", "lab"]).exited(4);
+    let mut login = env.pintail(["login", "lab", "--trust", "--no-browser", "--json"]).start();
+    let open = login.next_event("open");
+    cloud.person(0).sign_in(open["url"].as_str().expect("an address")).expect("a sign-in");
+    let trusted = login.finish().succeeded();
+    assert!(trusted.stdout.contains("leads elsewhere"), "{}", trusted.stdout);
+    assert_eq!(fs::read_to_string(&file).expect("pins"), kept);
+    cloud.sign_in("lab", 0).succeeded();
+}
+
+/// behaviour: pins
+#[test]
+fn damaged_pins_are_no_first_use() {
+    let cloud = Cloud::signed_in();
+    let file = cloud.env.home().join("state/pins.json");
+    fs::write(&file, "{\"cut\": ").expect("a file");
+    for (command, place) in [("login", "lab"), ("ls", "lab:"), ("whoami", "lab")] {
+        let refused = cloud.env.run([command, place]).exited(1);
+        assert!(
+            refused.stderr.contains("pins.json") && refused.stderr.contains("remove it"),
+            "{}",
+            refused.stderr
+        );
+    }
+    assert_eq!(fs::read_to_string(&file).expect("pins"), "{\"cut\": ", "it is left as it is");
+    fs::remove_file(&file).expect("a file");
+    let first = cloud.sign_in("lab", 0).succeeded();
+    assert!(first.stderr.contains("first time"), "{}", first.stderr);
+}
+
 /// behaviour: bookmarks
 #[test]
 fn an_edit_changes_what_is_given_and_renames_with_all_that_hangs_on_it() {

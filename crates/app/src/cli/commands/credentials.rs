@@ -66,6 +66,7 @@ impl Args {
             open_browser: true,
             account: None,
             fresh: false,
+            trust: false,
             timeout: Duration::from_secs(300),
         };
         // Standard output belongs to the credential, whatever else was asked for.

@@ -36,7 +36,7 @@ pub(crate) struct Args {
     /// Ask for the password again even if the browser is signed in; for the secret access key even if it is kept.
     #[arg(long)]
     fresh: bool,
-    /// Take it as meant that the bookmark leads elsewhere than when it was taken.
+    /// Take it as meant that the bookmark or the sign-in leads elsewhere than before.
     #[arg(long)]
     trust: bool,
     /// How long to wait for the sign-in, in seconds.
@@ -60,13 +60,12 @@ impl Args {
             open_browser: !self.no_browser,
             account: self.account,
             fresh: self.fresh,
+            trust: self.trust,
             timeout: Duration::from_secs(self.timeout),
         };
         let talk = show::SignInTalk::new(output);
         if app.connection(&name)?.web_identity().is_some() {
             let who = sign_in::sign_in(app, &name, options, &talk).await?;
-            let changes = app.pin_seen(&name, who.tenant.as_deref(), &who.account)?;
-            show::led_elsewhere(output, &name, &changes);
             show::signed_in(output, &name, &who)?;
         } else {
             let asks = Arc::new(show::Asking(output.clone()));

@@ -17,7 +17,7 @@ use pintail_identity::session::RenewalMeans;
 use pintail_identity::source::{MfaCode, ProviderError};
 use pintail_identity::sts::CallerIdentity;
 
-use super::{Options, SignedOut, Talk, portal};
+use super::{Options, SignedOut, Talk, portal, still_leads_there};
 use crate::ops::{App, Error};
 
 /// The IDs of temporary keys begin with this (IAM user guide, "Unique identifiers").
@@ -108,7 +108,15 @@ pub(crate) async fn sign_in(
     }
     let way = app.way_in(name, Some(Arc::new(AskedCode(asks)))).await?;
     let credential = way.anew().await?;
-    holder(app, &way, credential).await
+    let holder = holder(app, &way, credential).await?;
+    // Only the credential itself tells the account.
+    let account = holder.account.as_deref();
+    if let Err(refused) = still_leads_there(app, name, options, None, account, talk) {
+        forget(app, name).await?;
+        return Err(refused);
+    }
+    app.pin_seen(name, None, account)?;
+    Ok(holder)
 }
 
 /// Asks for the secret half of a key, and keeps it unless STS says that it is wrong.
