@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use pintail_connect::{Before, ImportPlan, Incoming, Origin, Taking};
+use pintail_core::credential::Credential;
 use pintail_core::name::BookmarkName;
 use pintail_core::profile::{Profile, Protocol};
 use pintail_core::share::Bundle;
@@ -110,12 +111,14 @@ pub(crate) struct Imported {
     pub(crate) here: usize,
     /// Places whose keys were left in the files of the other program.
     pub(crate) keys_left: usize,
+    /// Places whose keys went into the keychain.
+    pub(crate) keys_kept: usize,
     /// Profiles that were installed.
     pub(crate) profiles: usize,
 }
 
-/// Imports what was planned.
-pub(crate) fn import(app: &App, plan: &mut ImportPlan) -> Result<Imported, Error> {
+/// Imports what was planned; the keys that stand in files of other programs only where `with_keys` says so.
+pub(crate) async fn import(app: &App, plan: &mut ImportPlan, with_keys: bool) -> Result<Imported, Error> {
     let mut done = Imported { profiles: install_files(app, &plan.profiles)?, ..Imported::default() };
     for planned in &mut plan.planned {
         let incoming = &mut planned.incoming;
@@ -126,9 +129,25 @@ pub(crate) fn import(app: &App, plan: &mut ImportPlan) -> Result<Imported, Error
             Taking::Update => done.updated += 1,
             Taking::Here => done.here += 1,
         }
-        done.keys_left += usize::from(planned.keys.is_some());
+        let Some(keys) = &planned.keys else { continue };
+        match with_keys && keep_keys(app, &incoming.name, keys).await? {
+            true => done.keys_kept += 1,
+            false => done.keys_left += 1,
+        }
     }
     Ok(done)
+}
+
+/// Keeps the secret of a key where the bookmark, as it stands here now, uses that key; tells whether it does.
+async fn keep_keys(app: &App, name: &BookmarkName, keys: &Credential) -> Result<bool, Error> {
+    // A bookmark that lacks something was told of with the plan.
+    let Ok(connection) = app.connection(name) else { return Ok(false) };
+    let Some(key) = connection.way.long_term_key().filter(|key| key.id == keys.access_key_id) else {
+        return Ok(false);
+    };
+    let (secret, token) = (&keys.secret_access_key, keys.session_token.as_ref());
+    app.keep_key_secret(key, &connection, secret, token).await?;
+    Ok(true)
 }
 
 /// Returns the profile that a bookmark names, where it is one that was installed: the program's own are everywhere.

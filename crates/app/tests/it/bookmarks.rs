@@ -300,6 +300,51 @@ fn bookmarks_of_other_programs_are_imported_without_their_keys() {
     assert_eq!(again.last().expect("a line")["here"], 2);
 }
 
+/// behaviour: import
+#[test]
+fn keys_of_other_programs_go_into_the_keychain_only_when_asked() {
+    let cloud = Cloud::start();
+    let (env, summary) = (&cloud.env, cloud.summary());
+    let (id, secret) = (&summary.key_user.access_key_id, &summary.key_user.secret_access_key);
+    env.secret("key", secret);
+    let endpoint = &summary.s3_endpoint;
+    let host = endpoint.trim_start_matches("http://").trim_end_matches('/');
+    let rclone = format!(
+        "[store]\ntype = s3\nprovider = Minio\nendpoint = {endpoint}\naccess_key_id = {id}\nsecret_access_key = {secret}\n"
+    );
+    let s3cmd = format!(
+        "[default]\naccess_key = {id}\nsecret_key = {secret}\nhost_base = {host}\nhost_bucket = {host}\nuse_https = False\n"
+    );
+    for (file, text, program) in [("rclone.conf", rclone, "rclone"), (".s3cfg", s3cmd, "s3cmd")] {
+        fs::write(env.work().join(file), text).expect("a file");
+        let import = |more: &[&str]| {
+            let arguments =
+                ["bookmark", "import", file, "--from", program].into_iter().chain(more.iter().copied());
+            env.run(arguments).succeeded()
+        };
+        let dry = import(&["--with-keys", "--dry-run"]);
+        assert!(dry.stdout.contains("into the keychain"), "{}", dry.stdout);
+        let left = import(&[]);
+        assert!(
+            left.stdout.contains("stays in that file") && left.stderr.contains("--with-keys"),
+            "{left:?}"
+        );
+        let listed = env.run(["bookmark", "ls", "--json"]).succeeded().json_lines();
+        let names = listed.iter().filter_map(|line| line["name"].as_str());
+        let name = names.filter(|name| *name != "lab").collect::<Vec<_>>();
+        let [name] = name.as_slice() else { panic!("{name:?}") };
+        let there = format!("{name}:");
+        env.run(["ls", &there]).exited(4);
+        // What is here already still gets its key.
+        let kept = import(&["--with-keys", "--json"]).json_lines();
+        let end = kept.last().expect("a line");
+        assert_eq!((&end["keys_kept"], &end["keys_left"]), (&1.into(), &0.into()), "{end}");
+        env.run(["ls", &there]).succeeded();
+        env.run(["logout", name]).succeeded();
+        env.run(["bookmark", "rm", name]).succeeded();
+    }
+}
+
 /// behaviour: sharing
 #[test]
 fn a_bookmark_on_common_says_which_tenant_to_name() {

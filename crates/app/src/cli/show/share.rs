@@ -337,8 +337,8 @@ fn kept(name: &BookmarkName, error: &pintail_connect::Error) -> pintail_connect:
     }
 }
 
-/// Shows what an import would do.
-pub(in crate::cli) fn import_plan(output: &Output, plan: &ImportPlan) -> io::Result<()> {
+/// Shows what an import would do, `with_keys` or without.
+pub(in crate::cli) fn import_plan(output: &Output, plan: &ImportPlan, with_keys: bool) -> io::Result<()> {
     #[derive(Serialize)]
     struct AsideLine<'a> {
         event: &'static str,
@@ -363,7 +363,12 @@ pub(in crate::cli) fn import_plan(output: &Output, plan: &ImportPlan) -> io::Res
         };
         let mut words = planned.notes.clone();
         if planned.keys.is_some() {
-            words.push("its key stays in that file".to_owned());
+            let where_to = if with_keys {
+                "its secret key goes into the keychain"
+            } else {
+                "its secret key stays in that file"
+            };
+            words.push(where_to.to_owned());
         }
         words.extend(incoming.meaning.as_ref().err().map(lacks));
         rows.push(vec![
@@ -417,9 +422,10 @@ pub(in crate::cli) fn imported(output: &Output, done: &Imported) -> io::Result<(
         updated: usize,
         here: usize,
         keys_left: usize,
+        keys_kept: usize,
         profiles: usize,
     }
-    let Imported { added, updated, here, keys_left, profiles } = *done;
+    let Imported { added, updated, here, keys_left, keys_kept, profiles } = *done;
     if output.is_json() {
         return output.json_line(&ImportedLine {
             event: "imported",
@@ -427,12 +433,19 @@ pub(in crate::cli) fn imported(output: &Output, done: &Imported) -> io::Result<(
             updated,
             here,
             keys_left,
+            keys_kept,
             profiles,
         });
     }
     output.say(&format!("added {added}, updated {updated}, already here {here}, profiles {profiles}"));
     if keys_left > 0 {
-        output.say(&format!("the keys of {keys_left} places were left in the files of the other programs"));
+        output.say(&format!(
+            "the secret keys of {keys_left} places were left in the files of the other programs; \
+             `pintail login NAME` asks for one, `pintail bookmark import --with-keys` takes them"
+        ));
+    }
+    if keys_kept > 0 {
+        output.say(&format!("the secret keys of {keys_kept} places are in the keychain now"));
     }
     Ok(())
 }

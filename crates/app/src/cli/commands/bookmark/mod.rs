@@ -65,7 +65,7 @@ impl Command {
             Self::Add(add) => return add.run(app, output).await,
             Self::Edit(edit) => return edit.run(app, output).await,
             Self::Default(default) => return default.run(app, output),
-            Self::Import(import) => return import.run(app, output),
+            Self::Import(import) => return import.run(app, output).await,
             Self::Export(export) => return export.run(app, output),
             Self::Recent(recent) => return recent.run(app, output),
             Self::Ls { label, words } => return list(app, output, &Search { label, words }),
