@@ -249,6 +249,21 @@ impl Run<'_> {
     #[must_use]
     #[track_caller]
     pub fn start(self) -> Running {
+        self.start_by(Running::start)
+    }
+
+    /// Starts it in front of a terminal ([`Running::start_on_terminal`]) and returns while it runs.
+    ///
+    /// # Panics
+    /// Where it cannot be started.
+    #[must_use]
+    #[track_caller]
+    pub fn start_on_terminal(self) -> Running {
+        self.start_by(Running::start_on_terminal)
+    }
+
+    #[track_caller]
+    fn start_by(self, start: fn(Command, &str, Duration) -> Running) -> Running {
         let mut command = Command::new(&self.program);
         command.args(&self.arguments).env_clear().envs(&self.variables).current_dir(&self.folder);
         let mut shown = self.shown;
@@ -258,7 +273,7 @@ impl Run<'_> {
         }
         let (home, log) = (self.env.home(), self.env.log_file());
         let already_logged = fs::metadata(&log).map_or(0, |data| data.len());
-        let mut running = Running::start(command, &shown, self.deadline).at_end(move |output| {
+        let mut running = start(command, &shown, self.deadline).at_end(move |output| {
             keep(output, self.stdout_is_secret, &home, &log, already_logged);
         });
         if let Some(text) = self.stdin {

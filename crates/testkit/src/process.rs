@@ -3,8 +3,9 @@
 //! The child leads a process group of its own, and that group is what is ended, by the handle this module holds.
 //! A process that misses its deadline is ended and the test fails with everything it had printed.
 
-use std::io::{Read, Write as _};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -32,11 +33,13 @@ type AtEnd = Box<dyn FnOnce(&Output) + Send>;
 pub struct Running {
     command: String,
     child: Child,
-    stdin: Option<ChildStdin>,
+    stdin: Option<Box<dyn Write + Send>>,
     pieces: Receiver<Piece>,
     stdout: Vec<u8>,
     stderr: Vec<u8>,
     lines_taken: usize,
+    /// How much of standard error a test has gone past.
+    questions_taken: usize,
     deadline: Instant,
     at_end: Option<AtEnd>,
     ended: bool,
@@ -60,20 +63,55 @@ impl Running {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{shown}: {error}"));
         let (sender, pieces) = channel();
+        let stdin = child.stdin.take().map(|stdin| Box::new(stdin) as Box<dyn Write + Send>);
         if let Some(stream) = child.stdout.take() {
             read_into(stream, sender.clone(), Piece::Stdout);
         }
         if let Some(stream) = child.stderr.take() {
             read_into(stream, sender, Piece::Stderr);
         }
+        Self::with(child, stdin, pieces, shown, deadline)
+    }
+
+    /// Starts a command in front of a terminal: all three streams are one, typed letters are echoed where the program lets
+    /// them, and what the screen shows counts as standard error.
+    ///
+    /// The terminal controls nobody, so it sends no signals.
+    ///
+    /// # Panics
+    /// Where there is no terminal, or the program cannot be started.
+    #[must_use]
+    #[track_caller]
+    pub fn start_on_terminal(mut command: Command, shown: &str, deadline: Duration) -> Self {
+        use std::os::unix::process::CommandExt as _;
+        let (master, screen) = terminal().unwrap_or_else(|error| panic!("no terminal: {error}"));
+        let side = || screen.try_clone().unwrap_or_else(|error| panic!("no terminal: {error}"));
+        command.stdin(side()).stdout(side()).stderr(side()).process_group(0);
+        let child = command.spawn().unwrap_or_else(|error| panic!("{shown}: {error}"));
+        // The screen ends when nobody has it open any more.
+        drop((command, screen));
+        let keyboard = master.try_clone().unwrap_or_else(|error| panic!("no terminal: {error}"));
+        let (sender, pieces) = channel();
+        read_into(master, sender, Piece::Stderr);
+        Self::with(child, Some(Box::new(keyboard)), pieces, shown, deadline)
+    }
+
+    fn with(
+        child: Child,
+        stdin: Option<Box<dyn Write + Send>>,
+        pieces: Receiver<Piece>,
+        shown: &str,
+        deadline: Duration,
+    ) -> Self {
         Self {
             command: shown.to_owned(),
-            stdin: child.stdin.take(),
+            stdin,
             child,
             pieces,
             stdout: Vec::new(),
             stderr: Vec::new(),
             lines_taken: 0,
+            questions_taken: 0,
             deadline: Instant::now() + deadline,
             at_end: None,
             ended: false,
@@ -163,6 +201,35 @@ impl Running {
         while !String::from_utf8_lossy(&self.stderr).contains(text) {
             assert!(self.receive(), "standard error never said {text:?}\n{}", self.so_far());
         }
+    }
+
+    /// Waits until standard error contains this text after what was waited for before, goes past it, and returns what was
+    /// passed.
+    ///
+    /// # Panics
+    /// At the deadline or at the end of both streams.
+    #[track_caller]
+    pub fn wait_for_question(&mut self, text: &str) -> String {
+        loop {
+            let new = &self.stderr[self.questions_taken..];
+            if let Some(at) = new.windows(text.len()).position(|part| part == text.as_bytes()) {
+                let passed = String::from_utf8_lossy(&new[..at + text.len()]).into_owned();
+                self.questions_taken += at + text.len();
+                return passed;
+            }
+            assert!(self.receive(), "standard error never said {text:?}\n{}", self.so_far());
+        }
+    }
+
+    /// Waits for a whole line with an `http` address on standard error, and returns the address.
+    ///
+    /// # Panics
+    /// At the deadline or at the end of both streams.
+    #[track_caller]
+    pub fn wait_for_address(&mut self) -> String {
+        self.wait_for_question("http://");
+        let rest = self.wait_for_question("\n");
+        format!("http://{}", rest.trim())
     }
 
     /// Sends a signal to the process group.
@@ -263,6 +330,19 @@ impl Drop for Running {
     }
 }
 
+/// Opens a terminal: the side of a person, and the side of a program.
+fn terminal() -> io::Result<(File, File)> {
+    use rustix::fs::{Mode, OFlags};
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    // It must not become the terminal of the tests themselves.
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
+    grantpt(&master)?;
+    unlockpt(&master)?;
+    let name = ptsname(&master, Vec::new())?;
+    let screen = rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty())?;
+    Ok((master.into(), screen.into()))
+}
+
 fn read_into(mut stream: impl Read + Send + 'static, sender: Sender<Piece>, wrap: fn(Vec<u8>) -> Piece) {
     std::thread::spawn(move || {
         let mut buffer = [0; 8192];
@@ -292,6 +372,20 @@ mod tests {
         running.type_in("yes\n");
         let output = running.finish();
         assert_eq!((output.code(), output.stderr.as_str()), (Some(3), "got yes\n"));
+    }
+
+    #[test]
+    fn at_a_terminal_questions_are_answered_one_after_the_other() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "test -t 0 && test -t 1 && test -t 2 || exit 9; for n in 1 2; do printf 'name? '; read a; echo got $a; done"]);
+        let mut running = Running::start_on_terminal(command, "sh", DEADLINE);
+        for name in ["one", "two"] {
+            running.wait_for_question("name? ");
+            running.type_in(&format!("{name}\n"));
+            let passed = running.wait_for_question(&format!("got {name}"));
+            assert!(passed.starts_with(name), "what is typed is shown: {passed:?}");
+        }
+        assert_eq!(running.finish().code(), Some(0));
     }
 
     #[test]

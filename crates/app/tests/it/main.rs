@@ -19,6 +19,7 @@ mod keychain;
 mod lending;
 mod listing;
 mod profiles;
+mod questions;
 mod refusals;
 mod renewal;
 mod roles;

@@ -145,11 +145,12 @@ impl Output {
 
     /// Asks on standard error and reads a line from standard input, without an echo where that is a terminal.
     pub(crate) async fn ask_hidden(&self, question: &str) -> io::Result<Secret> {
-        if self.terminal.stdin {
+        // Before the question, so that not even who answers at once sees what is typed. Held here and not where the line is
+        // read: an interruption drops it, and the terminal echoes again.
+        let quiet = self.terminal.stdin.then(NoEcho::start).transpose()?;
+        if quiet.is_some() {
             write!(io::stderr().lock(), "{question} ")?;
         }
-        // Held here and not where the line is read: an interruption drops it, and the terminal echoes again.
-        let quiet = self.terminal.stdin.then(NoEcho::start).transpose()?;
         let reading = tokio::task::spawn_blocking(|| {
             let mut line = Zeroizing::new(String::new());
             io::stdin().read_line(&mut line).map(|_| Secret::new(line.trim()))
