@@ -3,23 +3,16 @@
 //! What stands in such a file is a convenience or can be had again, so one that is missing or damaged holds nothing. Two
 //! commands at once must not lose what the other one wrote, so a change reads, changes and replaces the file under a lock.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::Error;
 use crate::file::{private_folder, replace};
-
-/// How long a change waits for those of others. Each takes milliseconds, unless its process was stopped in the middle.
-const WAIT_MAX: Duration = Duration::from_secs(5);
-
-/// The pause between two looks at the lock.
-const PAUSE: Duration = Duration::from_millis(5);
 
 /// One file, and what is in it.
 #[derive(Debug)]
@@ -63,7 +56,7 @@ impl<T: Clone + Default + PartialEq + Serialize + DeserializeOwned> StateFile<T>
     /// changes. The change may be made twice, to what was there before the lock was had and to what is there then.
     ///
     /// # Errors
-    /// When the file cannot be locked or written.
+    /// When the file, or the one of its lock, cannot be written.
     pub(crate) fn change<R>(&self, change: impl Fn(&mut T) -> R) -> Result<R, Error> {
         let mut content = self.read();
         let before = content.clone();
@@ -99,26 +92,18 @@ impl<T: Clone + Default + PartialEq + Serialize + DeserializeOwned> StateFile<T>
         }
     }
 
-    /// Waits for the lock, which ends with the file that is returned. It is a file of its own, beside the one that is
-    /// replaced, and stays.
-    fn lock(&self) -> Result<Option<File>, Error> {
+    /// Waits for the lock, which ends with the file that is returned or with its process. It is a file of its own, beside
+    /// the one that is replaced, and stays.
+    fn lock(&self) -> Result<File, Error> {
         let path = self.path.with_extension("lock");
         private_folder(path.parent().unwrap_or_else(|| Path::new(".")))?;
-        let failed = |error| Error::local("lock", &path, error);
+        let failed = |error| Error::local("write", &path, error);
         let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
-        let started = Instant::now();
-        loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(Some(file)),
-                Err(TryLockError::WouldBlock) if started.elapsed() < WAIT_MAX => std::thread::sleep(PAUSE),
-                Err(TryLockError::WouldBlock) => return Err(failed(io::ErrorKind::WouldBlock.into())),
-                // A file system without locks: two at once are as rare as they were.
-                Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
-                    return Ok(None);
-                }
-                Err(TryLockError::Error(error)) => return Err(failed(error)),
-            }
+        if let Err(error) = file.lock() {
+            // A file system without locks: two at once are rare, and nothing is worth failing for.
+            tracing::debug!(path = %path.display(), %error, "the file cannot be locked");
         }
+        Ok(file)
     }
 }
 
