@@ -38,7 +38,7 @@ fn a_property_is_set_found_and_taken_out() {
     assert_eq!(fs::read_to_string(&file).expect("a file"), "# mine\nunheard.of = x\n");
 }
 
-/// behaviour: config
+/// behaviour: config, precedence
 #[test]
 fn the_strongest_place_decides_and_is_named() {
     let env = with_bookmark();

@@ -12,6 +12,7 @@ mod config;
 mod contract;
 mod copying;
 mod credentials;
+mod documents;
 mod faults;
 mod hostile;
 mod issuer;
