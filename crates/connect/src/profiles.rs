@@ -129,20 +129,33 @@ impl Profiles {
         let profile =
             Profile::read(file).map_err(|source| Error::Profile { path: from.to_owned(), source })?;
         let id = profile.id();
-        let (path, before) = match self.find(&id) {
-            Ok(Some(Listed { profile: old, origin: Origin::Installed(path), .. })) => {
-                (path, if old == profile { Before::Same } else { Before::Another })
-            }
-            // What is damaged is what an installation mends.
-            Err(Error::Profile { path, .. }) => (path, Before::Another),
-            found => {
-                found?;
-                (self.free_file(&id), Before::Nothing)
-            }
-        };
+        let (path, before) = self.place(&profile)?;
         // As it came: a signature or a checksum of others is over these very bytes.
         replace(&path, file)?;
         Ok(Installed { id, path, before })
+    }
+
+    /// Tells what an installation of a profile would replace.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn before(&self, profile: &Profile) -> Result<Before, Error> {
+        self.place(profile).map(|(_, before)| before)
+    }
+
+    /// Returns the file that a profile is installed as, and what stands there.
+    fn place(&self, profile: &Profile) -> Result<(PathBuf, Before), Error> {
+        match self.find(&profile.id()) {
+            Ok(Some(Listed { profile: old, origin: Origin::Installed(path), .. })) => {
+                Ok((path, if old == *profile { Before::Same } else { Before::Another }))
+            }
+            // What is damaged is what an installation mends.
+            Err(Error::Profile { path, .. }) => Ok((path, Before::Another)),
+            found => {
+                found?;
+                Ok((self.free_file(&profile.id()), Before::Nothing))
+            }
+        }
     }
 
     /// Removes an installed profile, and returns whether there was one.

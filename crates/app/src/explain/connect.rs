@@ -157,7 +157,10 @@ pub(super) fn explain(whole: &crate::ops::Error, error: &Error) -> Explanation {
             Explanation::new(error, Exit::Failed, [format!("Mend the file {}.", path.display())])
         }
         Error::Profile { .. } => {
-            with(Exit::Failed, &["Get the file anew from whoever offers it; `pintail profile check FILE` tells more."])
+            with(Exit::Failed, &[
+                "Get the file anew from whoever offers it; `pintail profile check FILE` tells more.",
+                "One that was installed is replaced by `pintail profile install FILE`, or removed by `pintail profile rm VENDOR`.",
+            ])
         }
         Error::Setting(_) => with(
             Exit::Usage,

@@ -337,11 +337,7 @@ impl Candidate {
             return Err(ProfilesError::OtherProtocol { from: source.to_owned(), protocol }.into());
         }
         let (profiles, preferences) = (app.profiles()?, app.preferences()?);
-        let before = match profiles.find(&profile.id())?.filter(|listed| listed.origin != Origin::Builtin) {
-            None => Before::Nothing,
-            Some(listed) if listed.profile == profile => Before::Same,
-            Some(_) => Before::Another,
-        };
+        let before = profiles.before(&profile)?;
         Ok(Self {
             effective: profiles.effective(&profile),
             findings: check(&profile, &|name| preferences.variable(name)),
@@ -398,9 +394,15 @@ async fn fetch(app: &App, text: &str) -> Result<Vec<u8>, Error> {
     Ok(answer.body.to_vec())
 }
 
-/// Removes an installed profile.
+/// Removes an installed profile, also one whose file was damaged since.
 pub(crate) fn remove(app: &App, text: &str) -> Result<ProfileId, Error> {
-    let id = find(app, text)?.profile.id();
+    let id = match find(app, text) {
+        Ok(listed) => listed.profile.id(),
+        Err(unknown) => {
+            let id = ProfileId::s3(Some(text.strip_prefix("s3/").unwrap_or(text)));
+            return if app.profiles()?.remove(&id)? { Ok(id) } else { Err(unknown) };
+        }
+    };
     if app.profiles()?.remove(&id)? { Ok(id) } else { Err(ProfilesError::Builtin(id.vendor).into()) }
 }
 

@@ -71,6 +71,41 @@ fn a_profile_is_installed_listed_and_removed() {
 
 /// behaviour: profiles
 #[test]
+fn a_damaged_profile_stops_its_bookmarks_until_it_is_mended() {
+    let env = with_files();
+    let add = |name: &str| {
+        let custom = "<key>pintail.way</key><string>anonymous</string>";
+        let bookmark = format!(
+            "<plist><dict><key>Protocol</key><string>s3</string><key>Nickname</key><string>{name}</string>\
+             <key>Provider</key><string>{name}</string><key>Hostname</key><string>127.0.0.1</string>\
+             <key>Port</key><string>1</string><key>Custom</key><dict>{custom}</dict></dict></plist>"
+        );
+        fs::create_dir_all(env.home().join("config/bookmarks")).expect("a folder");
+        fs::write(env.home().join(format!("config/bookmarks/{name}.duck")), bookmark).expect("a file");
+    };
+    // The program has a profile of the second name too, and must not use it instead.
+    let minio = env.run(["profile", "export", "pintail-minio"]).succeeded().stdout;
+    fs::write(env.work().join("minio"), minio).expect("a file");
+    for (vendor, file) in [("acme", "acme.cyberduckprofile"), ("pintail-minio", "minio")] {
+        env.run(["profile", "install", file]).succeeded();
+        add(vendor);
+        let show = ["bookmark", "show", vendor];
+        env.run(show).succeeded();
+        let installed = env.home().join(format!("config/profiles/s3.{vendor}.cyberduckprofile"));
+        let whole = fs::read(&installed).expect("a file");
+        fs::write(&installed, &whole[..whole.len() / 2]).expect("a file");
+        let refused = env.run(["whoami", vendor]).exited(1);
+        assert!(refused.stderr.contains(&format!("s3.{vendor}.cyberduckprofile")), "{}", refused.stderr);
+        env.run(["profile", "install", file]).succeeded();
+        env.run(show).succeeded();
+        fs::write(&installed, &whole[..whole.len() / 2]).expect("a file");
+        env.run(["profile", "rm", vendor]).succeeded();
+        assert!(!installed.exists());
+    }
+}
+
+/// behaviour: profiles
+#[test]
 fn a_profile_of_another_protocol_is_named_and_not_mangled() {
     let env = with_files();
     let refused = env.run(["profile", "install", "sftp.cyberduckprofile"]).exited(1);

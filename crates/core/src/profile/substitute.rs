@@ -1,5 +1,7 @@
 //! Variables in the texts of a profile: `${name}`, `${name:-default}`, and `$${name}` for the text `${name}` itself.
 
+use std::borrow::Cow;
+
 /// How deeply values and defaults may hold variables themselves. A circle ends here.
 const DEPTH_MAX: usize = 8;
 
@@ -13,13 +15,26 @@ pub(super) fn substitute(text: &str, variable: &dyn Fn(&str) -> Option<String>) 
         return text.to_owned();
     }
     let mut budget = LENGTH_MAX;
-    expand(text, variable, &mut Vec::new(), &mut budget)
+    expand(text, variable, None, &mut budget)
+}
+
+/// A variable whose value is being expanded, and those around it.
+struct Inside<'a> {
+    name: &'a str,
+    depth: usize,
+    around: Option<&'a Inside<'a>>,
+}
+
+impl Inside<'_> {
+    fn has(&self, name: &str) -> bool {
+        self.name == name || self.around.is_some_and(|around| around.has(name))
+    }
 }
 
 fn expand(
     text: &str,
     variable: &dyn Fn(&str) -> Option<String>,
-    inside: &mut Vec<String>,
+    inside: Option<&Inside<'_>>,
     budget: &mut usize,
 ) -> String {
     let mut result = String::new();
@@ -47,22 +62,20 @@ fn expand(
 fn value(
     body: &str,
     variable: &dyn Fn(&str) -> Option<String>,
-    inside: &mut Vec<String>,
+    inside: Option<&Inside<'_>>,
     budget: &mut usize,
 ) -> Option<String> {
     let (name, default) = match body.split_once(":-") {
         Some((name, default)) => (name, Some(default)),
         None => (body, None),
     };
-    if inside.len() == DEPTH_MAX || inside.iter().any(|outer| outer == name) {
+    let depth = inside.map_or(0, |inside| inside.depth);
+    if depth == DEPTH_MAX || inside.is_some_and(|inside| inside.has(name)) {
         return None;
     }
-    let found = variable(name).or_else(|| default.map(str::to_owned))?;
+    let found = variable(name).map(Cow::Owned).or_else(|| default.map(Cow::Borrowed))?;
     *budget = budget.checked_sub(found.len() + 1)?;
-    inside.push(name.to_owned());
-    let expanded = expand(&found, variable, inside, budget);
-    inside.pop();
-    Some(expanded)
+    Some(expand(&found, variable, Some(&Inside { name, depth: depth + 1, around: inside }), budget))
 }
 
 /// Returns the length of the variable that a text begins with, to the brace that closes it.
