@@ -420,11 +420,10 @@ fn files_with(folder: &Path, ending: &str) -> Result<Vec<PathBuf>, Error> {
     Ok(files)
 }
 
-fn with_cause(error: &dyn std::error::Error) -> String {
-    match error.source() {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
-    }
+/// Puts an error and its causes into one line.
+pub(crate) fn with_cause(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use pintail_core::share::{self, Bundle, Shareable};
 use url::{Host, Url};
 
 use crate::bookmarks::{complete, uuid};
+use crate::foreign::with_cause;
 use crate::{Connector, Error};
 
 /// How many redirects within one origin are followed.
@@ -65,7 +66,8 @@ impl Connector {
         for _ in 0..=REDIRECTS_MAX {
             let mut request = HttpRequest::get(url.clone());
             request.response_limit_bytes = share::FILE_SIZE_MAX;
-            let answer = transport.send(request).await.map_err(|error| fetching(&from, error))?;
+            let answer =
+                transport.send(request).await.map_err(|error| fetching(&from, with_cause(&error)))?;
             if answer.status.is_success() {
                 return Ok((from, answer.body.to_vec()));
             }

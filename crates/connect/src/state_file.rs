@@ -98,7 +98,11 @@ impl<T: Clone + Default + PartialEq + Serialize + DeserializeOwned> StateFile<T>
         let path = self.path.with_extension("lock");
         private_folder(path.parent().unwrap_or_else(|| Path::new(".")))?;
         let failed = |error| Error::local("write", &path, error);
-        let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
+        let mut options = OpenOptions::new();
+        options.create(true).truncate(false).write(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(&path).map_err(failed)?;
         if let Err(error) = file.lock() {
             // A file system without locks: two at once are rare, and nothing is worth failing for.
             tracing::debug!(path = %path.display(), %error, "the file cannot be locked");

@@ -3,6 +3,7 @@
 //! Modules whose names are suites (`seaweedfs`, `issuer`, `hostile`, `browser`, `scheme`, `keychain`) need `cargo xtask test`; the
 //! others run anywhere.
 
+mod addresses;
 mod aws_config;
 mod bookmarks;
 mod browser;
@@ -13,6 +14,7 @@ mod contract;
 mod copying;
 mod credentials;
 mod documents;
+mod cyberduck;
 mod faults;
 mod hostile;
 mod issuer;

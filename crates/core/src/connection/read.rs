@@ -242,10 +242,16 @@ fn web_identity(sources: &Sources<'_>) -> Result<WebIdentity, ConnectionError> {
 /// The bookmark's own issuer or tenant wins over anything a profile says.
 fn issuer_of(sources: &Sources<'_>) -> Result<Issuer, ConnectionError> {
     let own = |key: &str| sources.bookmark.custom(key);
+    // A profile that signs in at another cloud does so for every tenant.
+    let of_profile = of_profile(sources);
+    let elsewhere = match &of_profile {
+        Ok(Some(Issuer::Entra { authority, .. })) => authority.clone(),
+        _ => None,
+    };
     let entra = |tenant: String| -> Result<Issuer, ConnectionError> {
         Ok(Issuer::Entra {
             tenant: tenant.parse()?,
-            authority: sources.address("authority", property::AUTHORITY)?,
+            authority: sources.address("authority", property::AUTHORITY)?.or_else(|| elsewhere.clone()),
         })
     };
     match (own(property::ISSUER), own(property::TENANT)) {
@@ -264,13 +270,7 @@ fn issuer_of(sources: &Sources<'_>) -> Result<Issuer, ConnectionError> {
         key: property::TENANT,
         option: "--tenant or --issuer",
     };
-    let Some(text) = &sources.profile.oauth_authorization_url else { return Err(missing) };
-    let own = sources.bookmark.text("Hostname").or_else(|| sources.profile.default_hostname.clone());
-    let port = sources.profile.default_port.unwrap_or(443);
-    let url = sources.profile.address(text, &own.unwrap_or_default(), port);
-    let unreadable = || ConnectionError::Value { what: "authorization address", text: text.clone() };
-    let url = url.ok_or_else(unreadable)?;
-    match issuer::of_authorization_url(&url) {
+    match of_profile? {
         Some(Issuer::Entra { tenant, authority }) => Ok(Issuer::Entra {
             tenant,
             authority: sources.address("authority", property::AUTHORITY)?.or(authority),
@@ -278,6 +278,16 @@ fn issuer_of(sources: &Sources<'_>) -> Result<Issuer, ConnectionError> {
         Some(issuer) => Ok(issuer),
         None => Err(missing),
     }
+}
+
+/// The issuer behind the profile's authorization address, if there is one and it can be told.
+fn of_profile(sources: &Sources<'_>) -> Result<Option<Issuer>, ConnectionError> {
+    let Some(text) = &sources.profile.oauth_authorization_url else { return Ok(None) };
+    let own = sources.bookmark.text("Hostname").or_else(|| sources.profile.default_hostname.clone());
+    let port = sources.profile.default_port.unwrap_or(443);
+    let url = sources.profile.address(text, &own.unwrap_or_default(), port);
+    let unreadable = || ConnectionError::Value { what: "authorization address", text: text.clone() };
+    Ok(issuer::of_authorization_url(&url.ok_or_else(unreadable)?))
 }
 
 fn identity_center(sources: &Sources<'_>) -> Result<IdentityCenter, ConnectionError> {

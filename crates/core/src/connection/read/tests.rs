@@ -138,6 +138,19 @@ fn a_bookmark_of_cyberduck_means_what_its_profile_says() {
 }
 
 #[test]
+fn a_tenant_of_the_bookmark_stays_in_the_cloud_of_its_profile() {
+    let url = "https://login.microsoftonline.us/common/oauth2/v2.0/authorize";
+    let profile = Effective { oauth_authorization_url: Some(url.into()), ..amazon() };
+    let authority = Some(Url::parse("https://login.microsoftonline.us/").unwrap());
+    for (custom, tenant) in
+        [(&ENOUGH[1..], Tenant::Common), (&ENOUGH[..], Tenant::Domain("contoso.com".into()))]
+    {
+        let read = read(&bookmark(custom), &profile).unwrap();
+        assert_eq!(web(&read).issuer, Issuer::Entra { tenant, authority: authority.clone() });
+    }
+}
+
+#[test]
 fn every_way_is_read() {
     let of = |way: &str, more: &[(&str, &str)], username: Option<&str>| {
         let mut bookmark = bookmark(more);
