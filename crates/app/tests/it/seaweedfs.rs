@@ -1,6 +1,7 @@
 //! The whole chain on servers of others: a certified OpenID Provider and SeaweedFS.
 
 mod lending;
+mod sharing;
 
 use std::fs;
 use std::time::Duration;
