@@ -26,6 +26,8 @@ pub struct Access {
     pub source: Arc<dyn CredentialSource>,
     /// The same, for those who want a credential with some life left.
     lasting: Arc<dyn LastingSource>,
+    /// The credential can do no more than the bookmark says, whoever uses it.
+    narrowed: bool,
 }
 
 impl fmt::Debug for Access {
@@ -69,7 +71,24 @@ impl Access {
         connection: Arc<Connection>,
         lasting: Arc<dyn LastingSource>,
     ) -> Self {
-        Self { name, connection, source: Arc::clone(&lasting) as Arc<dyn CredentialSource>, lasting }
+        let source = Arc::clone(&lasting) as Arc<dyn CredentialSource>;
+        Self { name, connection, source, lasting, narrowed: false }
+    }
+
+    pub(crate) fn narrowed(self, narrowed: bool) -> Self {
+        Self { narrowed, ..self }
+    }
+
+    /// Makes sure that other programs may have the credential.
+    ///
+    /// # Errors
+    /// When the bookmark is read-only and its way in has no session that a policy could narrow: other programs do not know
+    /// that they should not write.
+    pub fn may_be_lent(&self) -> Result<(), crate::Error> {
+        if self.connection.read_only && !self.narrowed && self.connection.way != Way::Anonymous {
+            return Err(crate::Error::Writable { name: self.name.clone(), way: self.connection.way.name() });
+        }
+        Ok(())
     }
 
     /// Returns the credential of the moment; `None` for anonymous access.
@@ -118,7 +137,7 @@ impl Connector {
             Way::WebIdentity(_) => {
                 let session = self.role_session(name).await?;
                 let connection = Arc::clone(&session.connection);
-                Ok(Access::new(name.clone(), connection, Arc::new(session)))
+                Ok(Access::new(name.clone(), connection, Arc::new(session)).narrowed(true))
             }
             _ => Ok(self.way_in(name, None).await?.access()),
         }

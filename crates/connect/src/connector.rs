@@ -73,6 +73,11 @@ impl Connector {
         self
     }
 
+    /// Tells whether a role was asked for in this run.
+    pub fn asks_for_a_role(&self) -> bool {
+        self.role.is_some()
+    }
+
     /// Has somebody told of bookmarks that lead elsewhere than they did when they were taken.
     #[must_use]
     pub fn with_watch(mut self, watch: Arc<dyn PinWatch>) -> Self {

@@ -170,6 +170,7 @@ impl Connector {
         bookmarks.save(target, &bookmark)?;
         if target != name {
             bookmarks.remove(name)?;
+            self.forget_pin(name)?;
             self.rename_role(name, target)?;
             if self.preferred_bookmark()?.as_ref() == Some(name) {
                 self.prefer_bookmark(Some(target))?;

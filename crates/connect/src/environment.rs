@@ -202,6 +202,12 @@ impl Environment {
     pub fn path(&self, text: &str) -> PathBuf {
         expanded(Path::new(text), self.home.as_deref())
     }
+
+    /// As [`Environment::path`], for a program that is started elsewhere.
+    pub fn absolute(&self, text: &str) -> PathBuf {
+        let path = self.path(text);
+        std::path::absolute(&path).unwrap_or(path)
+    }
 }
 
 impl AwsEnvironment {

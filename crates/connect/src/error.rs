@@ -199,6 +199,22 @@ pub enum Error {
         #[source]
         source: serde_json::Error,
     },
+    /// Nobody took this bookmark yet, and with a sign-in that is there it would send an ID token to an STS of its own.
+    #[error("the bookmark {name} was never taken, and its STS is {sts:?}")]
+    NotTaken {
+        /// The bookmark.
+        name: BookmarkName,
+        /// The STS.
+        sts: String,
+    },
+    /// The bookmark is read-only, and its credential can write.
+    #[error("bookmark {name} is read-only, and its way in ({way}) gives a credential that can write")]
+    Writable {
+        /// The bookmark.
+        name: BookmarkName,
+        /// Its way.
+        way: WayName,
+    },
     /// A scope cannot be asked for.
     #[error("a scope cannot be asked for")]
     Scope(#[source] ScopeError),

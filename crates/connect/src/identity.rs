@@ -153,6 +153,7 @@ impl Connector {
     /// When the bookmark cannot be used, or has another way in.
     pub async fn identity(&self, name: &BookmarkName) -> Result<Identity, Error> {
         let connection = self.connection(name)?;
+        self.hold_to_pin(name, &connection)?;
         let keychain = self.keychain()?;
         let web = web_identity(name, &connection)?;
         let authentication = self.authentication(&web, keychain.as_ref()).await?;

@@ -2,7 +2,7 @@
 //!
 //! A bookmark from somebody else can send data to a stranger: their tenant, their role, their endpoint. What it says is shown
 //! and kept at its first use; when the file says something else later, and it was not the person who changed it here, every
-//! command warns and a sign-in is refused until the change is accepted.
+//! command warns, and nothing is signed in, renewed or bought where it leads elsewhere, until the change is accepted.
 
 use std::collections::BTreeMap;
 
@@ -39,6 +39,9 @@ pub struct Pin {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account_seen: Option<String>,
 }
+
+/// Changes with which tokens or data would go to somebody else.
+const GRAVE: [&str; 4] = ["issuer", "client ID", "S3", "STS"];
 
 /// Something that a bookmark says now and did not say when it was taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -259,6 +262,29 @@ impl Connector {
         Ok(())
     }
 
+    /// Refuses to go on where a bookmark leads to others than it did, and where one that nobody took yet would use a sign-in
+    /// that is there: an ID token is for the STS that it was bought for.
+    pub(crate) fn hold_to_pin(&self, name: &BookmarkName, connection: &Connection) -> Result<(), Error> {
+        // Asked for outside the collection, there is nothing that could have changed.
+        let Ok(bookmark) = self.bookmarks().load(name) else { return Ok(()) };
+        match self.changes(name, &bookmark, connection)? {
+            Some(mut changes) => {
+                changes.retain(|change| GRAVE.contains(&change.what));
+                if changes.is_empty() {
+                    return Ok(());
+                }
+                Err(Error::Elsewhere { name: name.clone(), changes })
+            }
+            None => match (&connection.way, &connection.sts_endpoint) {
+                (Way::WebIdentity(_), StsEndpoint::Custom(url)) => {
+                    Err(Error::NotTaken { name: name.clone(), sts: url.to_string() })
+                }
+                _ => Ok(()),
+            },
+        }
+    }
+
+    /// By name and identifier; a file of the same name with another identifier took the place of the old one.
     fn changes(
         &self,
         name: &BookmarkName,
@@ -280,7 +306,8 @@ impl Connector {
 }
 
 fn key_of(name: &BookmarkName, bookmark: &Bookmark) -> String {
-    bookmark.text("UUID").map_or_else(|| format!("name:{name}"), |uuid| uuid.to_lowercase())
+    // A copy of a bookmark has the identifier of the first one, and may lead elsewhere.
+    format!("{name}/{}", bookmark.text("UUID").unwrap_or_default().to_lowercase())
 }
 
 /// Finds by the identifier; a file of the same name with another identifier took the place of the old one.
@@ -327,12 +354,25 @@ mod tests {
         file.set_custom(property::S3_ENDPOINT, Some("https://s3.example.org/"));
         connector.bookmarks().save(&work, &file).unwrap();
         assert_eq!(what(&connector), ["AWS account", "S3"]);
+        let held = |name: &BookmarkName| {
+            let connection = connector.connection(name).unwrap();
+            connector.hold_to_pin(name, &connection)
+        };
+        assert!(matches!(held(&work), Err(Error::Elsewhere { changes, .. }) if changes.len() == 1));
         // Another identifier does not help.
         file.set("UUID", "00000000-0000-4000-8000-000000000000");
         connector.bookmarks().save(&work, &file).unwrap();
         assert_eq!(what(&connector), ["AWS account", "S3"]);
         connector.edit_bookmark(&work, &Edit::default(), None).unwrap();
         assert!(what(&connector).is_empty(), "an edit of one's own is meant");
+        assert!(held(&work).is_ok());
+        // A copy beside it that leads to another STS is one of its own, and nobody took it.
+        file.set_custom(property::STS_ENDPOINT, Some("https://sts.example.org/"));
+        let copy: BookmarkName = "copy".parse().unwrap();
+        connector.bookmarks().save(&copy, &file).unwrap();
+        assert!(matches!(held(&copy), Err(Error::NotTaken { .. })));
+        connector.pin_bookmark(&copy).unwrap();
+        assert!(held(&copy).is_ok() && held(&work).is_ok());
     }
 
     fn without_roles(folder: &std::path::Path) -> (Connector, BookmarkName) {

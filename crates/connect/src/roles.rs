@@ -18,16 +18,13 @@ pub struct OfferedRole {
 }
 
 impl Connector {
-    /// Returns the session of the role that a bookmark uses now.
+    /// Returns the session of the role that a bookmark uses now. A role that was asked for counts for this run.
     ///
     /// # Errors
     /// When the bookmark cannot be used, its role is not clear, or nobody is signed in and the roles come with the sign-in.
     pub async fn role_session(&self, name: &BookmarkName) -> Result<RoleSession, Error> {
         let identity = self.identity(name).await?;
         let role = self.choose_role(&identity, identity.roles().await?)?;
-        if self.role.is_some() {
-            self.remember_role(name, &role)?;
-        }
         identity.session(&role)
     }
 
@@ -76,6 +73,28 @@ impl Connector {
             [role, ..] if named => Ok(role.clone()),
             _ => Err(Error::WhichRole { name: name.clone(), offered }),
         }
+    }
+
+    /// Returns the role that other programs are to ask for where a bookmark names several: the one asked for in this run,
+    /// the one used last, the first one. `None` where there is no choice.
+    ///
+    /// # Errors
+    /// When the one asked for is not among them.
+    pub fn role_to_name(&self, name: &BookmarkName, roles: &[RoleArn]) -> Result<Option<RoleArn>, Error> {
+        let [first, _, ..] = roles else { return Ok(None) };
+        if let Some(wanted) = &self.role {
+            return match roles.iter().find(|role| fits(role, wanted)) {
+                Some(role) => Ok(Some(role.clone())),
+                None => Err(Error::NoSuchRole {
+                    name: name.clone(),
+                    wanted: wanted.clone(),
+                    offered: roles.to_vec(),
+                }),
+            };
+        }
+        let last = self.remembered_text(name);
+        let used = roles.iter().find(|role| last.as_deref() == Some(role.as_str()));
+        Ok(Some(used.unwrap_or(first).clone()))
     }
 
     /// Remembers the role that a bookmark uses from now on.

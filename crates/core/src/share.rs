@@ -192,11 +192,8 @@ pub fn shareable(bookmark: &Bookmark, keep_username: bool) -> Shareable {
     Shareable { bookmark: shared, left_out }
 }
 
-/// Properties that name files of this machine, or what a file of others must not choose: a token file is read and sent.
-const LOCAL: [&str; 4] =
-    [property::CERTIFICATE, property::CERTIFICATE_KEY, property::CONTAINER_TOKEN_FILE, property::CA_BUNDLE];
-
-/// Takes out of a bookmark of others what names files of this machine, and returns the keys that went.
+/// Takes out of a bookmark of others what names files of this machine, which are read and perhaps sent, and what only the
+/// person's own preferences may say. Returns the keys that went.
 pub fn without_local_files(bookmark: &mut Bookmark) -> Vec<String> {
     let mut gone = Vec::new();
     for key in [
@@ -211,7 +208,8 @@ pub fn without_local_files(bookmark: &mut Bookmark) -> Vec<String> {
             gone.push(key.to_owned());
         }
     }
-    for key in LOCAL {
+    let not_theirs = property::LOCAL_FILES.into_iter().chain(property::OWN).filter_map(setting::find);
+    for key in not_theirs.flat_map(|setting| setting.names()) {
         if bookmark.custom(key).is_some() {
             bookmark.set_custom(key, None);
             gone.push(key.to_owned());

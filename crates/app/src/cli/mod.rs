@@ -33,7 +33,8 @@ pub(crate) struct Cli {
 /// What goes with every command.
 #[derive(Debug, clap::Args)]
 struct Global {
-    /// The role to use, where a bookmark has several: its ARN, name, account, or ACCOUNT/NAME. The choice is remembered.
+    /// The role to use, where a bookmark has several: its ARN, name, account, or ACCOUNT/NAME. `login`, `roles` and `whoami`
+    /// remember the choice.
     #[arg(long, global = true, value_name = "ROLE", help_heading = "Role")]
     role: Option<String>,
     /// Write JSON lines to standard output.

@@ -38,7 +38,7 @@ pub(super) fn explain(whole: &crate::ops::Error, error: &Error) -> Explanation {
             Exit::Usage,
             [
                 format!("Choose one with --role: {}.", offered.join(", ")),
-                "The choice is remembered.".into(),
+                "`login`, `roles` and `whoami` remember the choice.".into(),
             ],
         ),
         Error::Authority { .. } => {
@@ -84,7 +84,20 @@ pub(super) fn explain(whole: &crate::ops::Error, error: &Error) -> Explanation {
             Exit::Refused,
             [
                 "If you do not know why, do not go on: your sign-in and your data would go there. Ask whoever gave you the bookmark.".into(),
-                format!("If it is meant: `pintail login {name} --trust`."),
+                format!("If it is meant: `pintail login {name} --trust`; `pintail bookmark show {name}` shows all of it."),
+            ],
+        ),
+        Error::NotTaken { name, .. } => Explanation::new(
+            error,
+            Exit::SignInNeeded,
+            [format!("Run `pintail login {name}`, which shows where it leads and takes it.")],
+        ),
+        Error::Writable { name, .. } => Explanation::new(
+            error,
+            Exit::Refused,
+            [
+                "Other programs do not know that it is read-only. Add a role: the session of a role can be narrowed.".into(),
+                format!("Or lend it as it is: `pintail bookmark edit {name} --read-only=false`."),
             ],
         ),
         Error::DamagedPins { path, .. } => Explanation::new(
@@ -140,7 +153,7 @@ pub(super) fn explain(whole: &crate::ops::Error, error: &Error) -> Explanation {
         Error::WhichRole { offered, .. } => Explanation::new(
             error,
             Exit::Usage,
-            [format!("Choose one with --role: {}.", roles(offered)), "The choice is remembered.".into()],
+            [format!("Choose one with --role: {}.", roles(offered)), "`login`, `roles` and `whoami` remember the choice.".into()],
         ),
         Error::OtherWay { name, .. } => {
             Explanation::new(error, Exit::Usage, [format!("Look at it: `pintail bookmark show {name}`.")])

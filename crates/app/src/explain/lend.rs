@@ -69,7 +69,7 @@ pub(super) fn explain(error: &Error, lend: &LendError) -> Explanation {
         LendError::NoConsole(_) => with(
             Exit::Failed,
             &[
-                "Give the address of its federation service as the bookmark's property pintail.signin.endpoint.",
+                "Give the address of its federation service: `pintail config set pintail.signin.endpoint URL`.",
             ],
         ),
         LendError::NotUnicode(_) => with(
@@ -80,7 +80,7 @@ pub(super) fn explain(error: &Error, lend: &LendError) -> Explanation {
             with(Exit::Usage, &["Name it as it stands in the console's own addresses: s3, cloudwatch, iam."])
         }
         LendError::SigninAddress(_) => {
-            with(Exit::Usage, &["Correct the bookmark's property pintail.signin.endpoint."])
+            with(Exit::Usage, &["Correct it: `pintail config set pintail.signin.endpoint URL`."])
         }
         LendError::Signals(_) => with(Exit::Failed, &[]),
         LendError::Start { source, .. } if source.kind() == ErrorKind::NotFound => {

@@ -113,11 +113,15 @@ fn lent_profile(app: &App, bookmark: &BookmarkName, profile: &ProfileName) -> Re
     let own = connection.s3_endpoint.as_ref();
     Ok(LentProfile {
         name: profile.clone(),
-        credential_process: credential_process(app, bookmark)?,
+        credential_process: credential_process(app, bookmark, &connection)?,
         region: connection.region.to_string(),
         endpoint_url: own.map(|url| url.as_str().trim_end_matches('/').to_owned()),
         path_style: path_style(&connection)?,
-        ca_bundle: connection.ca_bundle.clone(),
+        ca_bundle: connection
+            .ca_bundle
+            .as_deref()
+            .map(|path| text(&app.environment().absolute(path)))
+            .transpose()?,
         dual_stack: connection.dual_stack,
         fips: connection.fips,
     })
@@ -134,7 +138,7 @@ fn path_style(connection: &Connection) -> Result<Option<bool>, Error> {
 
 /// Writes the command that lends this bookmark. What this run was told by variables is told to the command by options: a tool
 /// that is started elsewhere does not have the variables, and not every system has a program that sets them.
-fn credential_process(app: &App, bookmark: &BookmarkName) -> Result<String, Error> {
+fn credential_process(app: &App, bookmark: &BookmarkName, connection: &Connection) -> Result<String, Error> {
     let program =
         app.environment().program().map_err(|e| Error::local("find", Path::new("this program"), e))?;
     let told = &app.environment().told;
@@ -147,6 +151,11 @@ fn credential_process(app: &App, bookmark: &BookmarkName) -> Result<String, Erro
     }
     if let Some(bundle) = &told.ca_bundle {
         words.extend(["--ca-bundle".to_owned(), text(bundle)?]);
+    }
+    // The profile's account does not change with the role that is used here next.
+    let roles = connection.web_identity().map(|web| web.roles.as_slice()).unwrap_or_default();
+    if let Some(role) = app.role_to_name(bookmark, roles)? {
+        words.extend(["--role".to_owned(), role.to_string()]);
     }
     words.push(bookmark.to_string());
     let words: Vec<&str> = words.iter().map(String::as_str).collect();

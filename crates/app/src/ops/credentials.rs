@@ -24,6 +24,7 @@ pub(crate) struct Lent {
 /// Nothing is sent anywhere while the stored one lives long enough.
 pub(crate) async fn lend(app: &App, name: &BookmarkName) -> Result<Lent, Error> {
     let access: Access = app.access(name).await?;
+    access.may_be_lent()?;
     let credential = access.lasting(LENT_LIFE_MIN).await?;
     let credential = credential.ok_or_else(|| LendError::Anonymous(name.clone()))?;
     Ok(Lent { credential, account: access.connection.role().map(|role| role.account().clone()) })

@@ -66,8 +66,9 @@ impl App {
     /// Returns what a bookmark has to lend to other tools. Nobody is asked for anything yet.
     pub(crate) async fn credential_source(&self, name: &BookmarkName) -> Result<lend::Lent, Error> {
         let access = self.connector.access(name).await?;
+        access.may_be_lent()?;
         let http = self.connector.http(&access.connection)?;
-        Ok(lend::Lent::new(access, http))
+        Ok(lend::Lent::new(access, http, self.environment()))
     }
 
     /// Has somebody told of bookmarks that lead elsewhere than they did.

@@ -201,6 +201,9 @@ fn still_leads_there(
 pub(crate) async fn who_am_i(app: &App, name: &BookmarkName) -> Result<Who, Error> {
     let session = app.role_session(name).await?;
     session.session.current_credential().await.map_err(|error| session.missing(error))?;
+    if let Some(role) = session.connection.first_role().filter(|_| app.asks_for_a_role()) {
+        app.remember_role(name, role)?;
+    }
     status(app, &session).await
 }
 

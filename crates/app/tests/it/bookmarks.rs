@@ -113,6 +113,25 @@ fn a_bookmark_that_leads_elsewhere_warns_and_signs_nobody_in() {
     );
     let refused = env.run(["login", "lab", "--no-browser"]).exited(5);
     assert!(refused.stderr.contains("--trust") && refused.stderr.contains(&account), "{}", refused.stderr);
+    // Whose STS and S3 these are, nobody knows: neither token nor credential goes there.
+    for (key, said) in [("sts", &cloud.summary().sts_endpoint), ("s3", &cloud.summary().s3_endpoint)] {
+        assert!(text.contains(said.trim_end_matches('/')), "{text}");
+        fs::write(&path, text.replace(said.trim_end_matches('/'), "https://collector.example"))
+            .expect("a file");
+        for command in [&["ls", "lab:"][..], &["credentials", "lab"], &["whoami", "lab"], &["roles", "lab"]] {
+            let held = env.run(command.iter().copied()).exited(5);
+            assert!(
+                held.stderr.contains("leads elsewhere than when it was taken: "),
+                "{key}: {}",
+                held.stderr
+            );
+        }
+    }
+    // One that was put there by hand is first shown.
+    let copy = env.home().join("config/bookmarks/copy.duck");
+    fs::write(copy, &text).expect("a file");
+    let first = env.run(["ls", "copy:"]).exited(4);
+    assert!(first.stderr.contains("pintail login copy"), "{}", first.stderr);
     // What the person changes here is meant.
     fs::write(&path, &text).expect("a file");
     env.run(["bookmark", "edit", "lab", "--region", "eu-west-1"]).succeeded();

@@ -20,6 +20,11 @@ fn a_bookmark_of_several_roles_uses_the_first_and_then_the_last_chosen() {
     let who = cloud.env.run(["whoami", "lab", "--role", name, "--json"]).succeeded().json();
     assert_eq!(who["role"], reader.as_str());
     assert_eq!(chosen(), reader, "the choice is remembered");
+    cloud.env.run(["credentials", "lab", "--role", &full]).succeeded();
+    assert_eq!(chosen(), reader, "another command's choice counts for that run");
+    let shown = cloud.env.run(["aws-config", "lab", "--dry-run"]).succeeded();
+    let all = format!("{}{}", shown.stdout, shown.stderr);
+    assert!(all.contains(&format!("--role {reader} lab")), "{all}");
     let bucket = cloud.bucket();
     let refused = cloud.env.run(["rm", &format!("lab:{bucket}/x")]).exited(5);
     assert!(refused.stderr.contains("permission is denied"), "{}", refused.stderr);

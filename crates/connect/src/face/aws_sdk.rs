@@ -39,7 +39,9 @@ impl ProvideCredentials for PintailCredentials {
 impl PintailCredentials {
     async fn provide(&self) -> Result {
         let credential = self.credential().await.map_err(|unavailable| match unavailable {
-            CredentialUnavailable::Anonymous { .. } => CredentialsError::invalid_configuration(unavailable),
+            CredentialUnavailable::Anonymous { .. } | CredentialUnavailable::Writable { .. } => {
+                CredentialsError::invalid_configuration(unavailable)
+            }
             CredentialUnavailable::Missing { .. } => CredentialsError::provider_error(unavailable),
         })?;
         Ok(Credentials::new(

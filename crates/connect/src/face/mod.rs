@@ -59,7 +59,9 @@ impl PintailCredentials {
     /// fails.
     pub async fn open(bookmark: &str) -> Result<Self, Error> {
         let connector = Connector::new(Environment::read()?);
-        Ok(connector.access(&bookmark.parse()?).await?.into())
+        let access = connector.access(&bookmark.parse()?).await?;
+        access.may_be_lent()?;
+        Ok(access.into())
     }
 
     /// Returns what the credentials belong to: the bookmark, and what it says of region and service.
@@ -74,6 +76,9 @@ impl PintailCredentials {
     /// # Errors
     /// When there is none and none can be had, and when the bookmark is for anonymous access.
     pub async fn credential(&self) -> Result<Arc<Credential>, CredentialUnavailable> {
+        if self.access.may_be_lent().is_err() {
+            return Err(CredentialUnavailable::Writable { name: self.access.name.clone() });
+        }
         match self.access.lasting_source().lasting(LENT_LIFE_MIN).await {
             Ok(Some(credential)) => Ok(credential),
             Ok(None) => Err(CredentialUnavailable::Anonymous { name: self.access.name.clone() }),
@@ -101,6 +106,12 @@ pub enum CredentialUnavailable {
     /// `aws-config`, `with_skip_signature(true)` of `object_store`.
     #[error("bookmark {name} is for anonymous access and has no credential")]
     Anonymous {
+        /// The bookmark.
+        name: BookmarkName,
+    },
+    /// The bookmark is read-only, and its credential can write.
+    #[error("bookmark {name} is read-only, and its credential can write")]
+    Writable {
         /// The bookmark.
         name: BookmarkName,
     },

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pintail_core::aws_config::{Resolved, Source};
-use pintail_core::connection::{Connection, LongTermKey, Way};
+use pintail_core::connection::{Connection, LongTermKey, StsEndpoint, Way};
 use pintail_core::credential::CredentialSource;
 use pintail_core::name::{RoleArn, SessionName};
 use pintail_core::retry::Retry;
@@ -32,13 +32,15 @@ pub(super) struct Link {
     marks: Vec<String>,
     /// The bookmark's narrowing is in it.
     pub(super) narrowed: bool,
+    /// It comes from this machine, which may be another identity the next time: what is bought with it is not kept.
+    of_machine: bool,
     /// It is a session, with which STS gives sessions of an hour at most.
     is_session: bool,
 }
 
 impl Link {
     fn fixed(source: Arc<dyn CredentialSource>, marks: Vec<String>) -> Self {
-        Self { step: Step::Fixed(source), marks, narrowed: false, is_session: false }
+        Self { step: Step::Fixed(source), marks, narrowed: false, of_machine: false, is_session: false }
     }
 }
 
@@ -49,12 +51,16 @@ pub(super) struct Chain<'a> {
     context: ProviderContext,
     keychain: Arc<dyn Keychain>,
     code: Arc<dyn MfaCode>,
+    /// The STS of the AWS configuration, or the region's. A token file that the configuration names goes there alone: bookmark
+    /// and profile, which can come from a stranger, do not choose who gets it. (Requests of AssumeRole are signed, and tell
+    /// whoever gets them no secret.)
+    own_sts: StsEndpoint,
     /// What is kept in the keychain, in the order of the steps.
     pub(super) kept: Vec<RenewingSource>,
     /// The portal that the way leads through.
     pub(super) portal: Option<Arc<IdentityCenter>>,
     /// The role there.
-    pub(super) role_at_portal: Option<String>,
+    pub(super) role_at_portal: Option<CenterRole>,
     /// A person has to type the code of a device.
     pub(super) needs_code: bool,
 }
@@ -74,6 +80,7 @@ impl<'a> Chain<'a> {
             context,
             keychain,
             code,
+            own_sts: StsEndpoint::Regional,
             kept: Vec::new(),
             portal: None,
             role_at_portal: None,
@@ -98,6 +105,8 @@ impl<'a> Chain<'a> {
             Way::AwsProfile { .. } => {
                 let resolved =
                     resolved.ok_or_else(|| refused("the AWS profile was not read", Retry::Never))?;
+                self.own_sts =
+                    resolved.sts_endpoint.clone().map_or(StsEndpoint::Regional, StsEndpoint::Custom);
                 self.of_source(&resolved.source, last)
             }
             Way::InstanceMetadata { endpoint } => {
@@ -165,7 +174,8 @@ impl<'a> Chain<'a> {
                 let wish = self.wish_of_profile(role, session_name.as_ref(), None, None, last);
                 let file = environment.path(file);
                 let marks = vec!["token-file".into(), role.to_string(), file.display().to_string()];
-                let config = token_file_request(self.connection, wish, file, last)?;
+                let own = Connection { sts_endpoint: self.own_sts.clone(), ..self.connection.clone() };
+                let config = token_file_request(&own, wish, file, last)?;
                 let provider = WebIdentityFile::new(self.context.clone(), config);
                 let mut link = self.of_machine(Arc::new(provider), marks);
                 link.narrowed = last;
@@ -245,7 +255,7 @@ impl<'a> Chain<'a> {
     /// What a machine gives at once: kept in memory alone.
     fn of_machine(&self, provider: Arc<dyn Provider>, marks: Vec<String>) -> Link {
         let source = RenewingSource::new(provider, self.context.clone());
-        Link { step: Step::Renewing(source), marks, narrowed: false, is_session: true }
+        Link { step: Step::Renewing(source), marks, narrowed: false, of_machine: true, is_session: true }
     }
 
     fn of_portal(&mut self, portal: Arc<IdentityCenter>, role: &CenterRole) -> Link {
@@ -254,7 +264,7 @@ impl<'a> Chain<'a> {
         let label = portal_label(self.connection);
         let marks = vec![portal.config().key(label), role.to_string()];
         self.portal = Some(portal);
-        self.role_at_portal = Some(role.to_string());
+        self.role_at_portal = Some(role.clone());
         self.kept("sso", Arc::new(provider), marks, false)
     }
 
@@ -281,6 +291,10 @@ impl<'a> Chain<'a> {
         ]);
         let mfa = self.device(mfa_serial)?;
         let provider = AssumeRole::new(self.context.clone(), base.step.source(), request, mfa)?;
+        // The device belongs to one user, who is in its name.
+        if base.of_machine && mfa_serial.is_none() {
+            return Ok(Link { narrowed: last, ..self.of_machine(Arc::new(provider), marks) });
+        }
         Ok(self.kept("role", Arc::new(provider), marks, last))
     }
 
@@ -314,7 +328,7 @@ impl<'a> Chain<'a> {
             self.connector.lock_folder(),
         );
         self.kept.push(source.clone());
-        Link { step: Step::Renewing(source), marks, narrowed, is_session: true }
+        Link { step: Step::Renewing(source), marks, narrowed, of_machine: false, is_session: true }
     }
 }
 

@@ -42,10 +42,12 @@ pub struct WayIn {
     pub connection: Arc<Connection>,
     /// The portal that the way leads through.
     pub portal: Option<Arc<IdentityCenter>>,
-    /// The role there, as `ACCOUNT/NAME`.
-    pub role_at_portal: Option<String>,
+    /// The role there.
+    pub role_at_portal: Option<CenterRole>,
     /// A person has to type the code of a device for it.
     pub needs_code: bool,
+    /// The credential can do no more than the bookmark says.
+    narrowed: bool,
     source: Arc<WaySource>,
     /// What is kept in the keychain, the last step first.
     kept: Vec<RenewingSource>,
@@ -55,6 +57,7 @@ impl WayIn {
     /// Returns what the bookmark gives access with.
     pub fn access(&self) -> Access {
         Access::new(self.name.clone(), Arc::clone(&self.connection), Arc::clone(&self.source) as _)
+            .narrowed(self.narrowed)
     }
 
     /// Returns the key whose secret half the keychain has to hold.
@@ -94,6 +97,7 @@ impl Connector {
     pub async fn way_in(&self, name: &BookmarkName, code: Option<Arc<dyn MfaCode>>) -> Result<WayIn, Error> {
         let code = code.unwrap_or_else(|| Arc::new(NoMfa));
         let said = self.connection(name)?;
+        self.hold_to_pin(name, &said)?;
         let (connection, resolved) = self.with_aws_profile(name, said)?;
         let choice = match &connection.way {
             Way::IdentityCenter(_) => Some(self.center_role(name, &connection).await?),
@@ -145,12 +149,22 @@ impl Connector {
         if narrowed && !link.narrowed {
             return Err(Error::CannotNarrow { name: name.clone(), way: connection.way.name() });
         }
+        let narrowed = link.narrowed;
         let Chain { kept, portal, role_at_portal, needs_code, .. } = chain;
         let connection = Arc::new(connection);
         let source = WaySource::new(name.clone(), Arc::clone(&connection), link.step);
         let kept = kept.into_iter().rev().collect();
         let name = name.clone();
-        Ok(WayIn { name, connection, portal, role_at_portal, needs_code, source: Arc::new(source), kept })
+        Ok(WayIn {
+            name,
+            connection,
+            portal,
+            role_at_portal,
+            needs_code,
+            narrowed,
+            source: Arc::new(source),
+            kept,
+        })
     }
 }
 

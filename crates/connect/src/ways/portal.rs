@@ -125,7 +125,14 @@ impl Connector {
             return Err(Error::OtherWay { name: name.clone(), way: connection.way.name() });
         };
         let mut offered = self.offered(name, &connection, center).await?;
-        let chosen = self.known_role(name, center);
+        let chosen = match &self.role {
+            Some(_) => {
+                let role = self.center_role(name, &connection).await?;
+                self.remember_center_role(name, &role)?;
+                Some(role)
+            }
+            None => self.known_role(name, center),
+        };
         let only = offered.len() == 1;
         for one in &mut offered {
             one.chosen = only || chosen.as_ref() == Some(&one.role);
@@ -185,7 +192,6 @@ impl Connector {
                 }
             }
         };
-        self.remember_center_role(name, &role)?;
         Ok(role)
     }
 

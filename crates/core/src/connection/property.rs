@@ -46,6 +46,12 @@ pub const ALL: [&str; 41] = [
     REQUESTER_PAYS,
 ];
 
+/// Names files of this machine. A profile is somebody else's: it does not choose what is read here, and perhaps sent.
+pub const LOCAL_FILES: [&str; 4] = [CERTIFICATE, CERTIFICATE_KEY, CONTAINER_TOKEN_FILE, CA_BUNDLE];
+
+/// What only the person's own preferences may say: a credential goes there as it is.
+pub const OWN: [&str; 1] = [SIGNIN_ENDPOINT];
+
 /// The way in, where nothing else tells it: see [`WayName`](super::WayName).
 pub const WAY: &str = "pintail.way";
 /// The tenant: GUID, verified domain, `common`, `organizations` or `consumers`.
@@ -92,7 +98,7 @@ pub const MFA_SERIAL: &str = "mfa_serial";
 pub const ONLY: &str = "pintail.only";
 /// The profile of the AWS CLI to take credentials from; else the user name, else `default`.
 pub const AWS_PROFILE: &str = "pintail.aws.profile";
-/// Where instance metadata is, instead of `http://169.254.169.254`.
+/// Where instance metadata is, instead of `http://169.254.169.254`. Bookmarks and profiles can name the link-local addresses only.
 pub const METADATA_ENDPOINT: &str = "pintail.metadata.endpoint";
 /// Where container credentials are, instead of what the environment says.
 pub const CONTAINER_ENDPOINT: &str = "pintail.container.endpoint";
@@ -114,7 +120,7 @@ pub const SSO_PORTAL_ENDPOINT: &str = "pintail.sso.portal_endpoint";
 pub const STS_ENDPOINT: &str = "pintail.sts.endpoint";
 /// The S3 endpoint, with scheme and port.
 pub const S3_ENDPOINT: &str = "pintail.s3.endpoint";
-/// Where the AWS console's federation sign-in is, instead of the partition's.
+/// Where the AWS console's federation sign-in is, instead of the partition's; in the preferences only.
 pub const SIGNIN_ENDPOINT: &str = "pintail.signin.endpoint";
 /// The region; Cyberduck's key.
 pub const REGION: &str = "s3.location";

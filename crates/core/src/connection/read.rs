@@ -40,6 +40,10 @@ impl Sources<'_> {
     /// Returns the value of a property: the bookmark's, else the profile's, else the preferences', under its own name or an
     /// alias. An empty one is none, and the default is not looked at.
     pub fn text(&self, key: &str) -> Option<String> {
+        self.found(key).map(|(text, _)| text)
+    }
+
+    fn found(&self, key: &str) -> Option<(String, Source)> {
         let filled = |text: &String| !text.is_empty();
         let layers = Layers {
             bookmark: &|name| self.bookmark.custom(name).filter(filled),
@@ -47,7 +51,7 @@ impl Sources<'_> {
             preferences: &|name| (self.preferences)(name).filter(filled),
         };
         let found = layers.find(setting::find(key)?)?;
-        (found.source != Source::BuiltIn).then_some(found.value)
+        (found.source != Source::BuiltIn).then_some((found.value, found.source))
     }
 
     fn flag(&self, what: &'static str, key: &str) -> Result<Option<bool>, ConnectionError> {
@@ -183,19 +187,8 @@ fn way(sources: &Sources<'_>) -> Result<Way, ConnectionError> {
         WayName::AwsProfile => Way::AwsProfile {
             profile: sources.text(property::AWS_PROFILE).or(username).unwrap_or_else(|| "default".to_owned()),
         },
-        WayName::InstanceMetadata => Way::InstanceMetadata {
-            endpoint: match sources.address("metadata endpoint", property::METADATA_ENDPOINT)? {
-                Some(url) => Some(url),
-                None => match &sources.profile.context {
-                    Some(text) if text.contains("://") => Some(address("metadata endpoint", text)?),
-                    _ => None,
-                },
-            },
-        },
-        WayName::ContainerMetadata => Way::ContainerMetadata {
-            endpoint: sources.address("container endpoint", property::CONTAINER_ENDPOINT)?,
-            token_file: sources.text(property::CONTAINER_TOKEN_FILE),
-        },
+        WayName::InstanceMetadata => Way::InstanceMetadata { endpoint: metadata_endpoint(sources)? },
+        WayName::ContainerMetadata => container(sources)?,
         WayName::AssumeRole => Way::AssumeRole {
             key: key()?,
             role: sources.needed("role ARN", property::ROLE, "--role-arn")?.parse()?,
@@ -205,6 +198,38 @@ fn way(sources: &Sources<'_>) -> Result<Way, ConnectionError> {
             Way::SessionToken { key: key()?, mfa_serial: sources.text(property::MFA_SERIAL) }
         }
         WayName::IdentityCenter => Way::IdentityCenter(Box::new(identity_center(sources)?)),
+    })
+}
+
+/// A bookmark or profile of others names the documented addresses only (EC2 User Guide, "Access instance metadata"): whoever
+/// answers elsewhere would choose whose account is written to.
+fn metadata_endpoint(sources: &Sources<'_>) -> Result<Option<Url>, ConnectionError> {
+    let what = "metadata endpoint (in bookmark and profile 169.254.169.254 or fd00:ec2::254; another in the preferences)";
+    let context = sources.profile.context.clone().filter(|text| text.contains("://"));
+    let said = sources.found(property::METADATA_ENDPOINT).or(context.map(|text| (text, Source::Profile)));
+    let Some((text, source)) = said else { return Ok(None) };
+    let url = address(what, &text)?;
+    let documented = matches!(url.host_str(), Some("169.254.169.254" | "[fd00:ec2::254]"));
+    if documented || source == Source::Preferences {
+        Ok(Some(url))
+    } else {
+        Err(ConnectionError::Value { what, text })
+    }
+}
+
+/// The token is for the endpoint beside which it is named, or for that of the environment.
+fn container(sources: &Sources<'_>) -> Result<Way, ConnectionError> {
+    let endpoint = sources.found(property::CONTAINER_ENDPOINT);
+    let token_file = sources.found(property::CONTAINER_TOKEN_FILE);
+    if let (Some((_, place)), Some((text, beside))) = (&endpoint, &token_file)
+        && place != beside
+    {
+        let what = "container token file (it has to stand where the endpoint stands)";
+        return Err(ConnectionError::Value { what, text: text.clone() });
+    }
+    Ok(Way::ContainerMetadata {
+        endpoint: endpoint.map(|(text, _)| address("container endpoint", &text)).transpose()?,
+        token_file: token_file.map(|(text, _)| text),
     })
 }
 

@@ -648,7 +648,7 @@ const CATALOGUE: &[Setting] = &[
         Address,
         Some("http://169.254.169.254"),
         Yes,
-        "Where instance metadata is",
+        "Where instance metadata is; in bookmarks and profiles, the link-local addresses only",
     ),
     setting(
         "pintail.container.endpoint",
@@ -699,6 +699,6 @@ const CATALOGUE: &[Setting] = &[
         Address,
         None,
         Yes,
-        "Where the AWS console's federation sign-in is, instead of the partition's",
+        "Where the AWS console's federation sign-in is, instead of the partition's; in the preferences only",
     ),
 ];

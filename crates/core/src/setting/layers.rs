@@ -1,6 +1,7 @@
 //! Which place decides: bookmark, profile, preferences, or what is built in.
 
 use super::{Setting, SettingError, Value};
+use crate::connection::property;
 
 /// Gives the value of a name in one place.
 pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -53,14 +54,15 @@ impl Layers<'_> {
     /// Returns the value that decides, or `None` where the property stands nowhere and has no default.
     ///
     /// A stronger place decides under any of the names; within one place the property's own name comes before its aliases,
-    /// and these count in their order.
+    /// and these count in their order. A profile names no file of this machine, and what gets a credential as it is stands in
+    /// the preferences alone.
     pub fn find(&self, setting: &Setting) -> Option<Found> {
         let places = [
             (Source::Bookmark, self.bookmark),
             (Source::Profile, self.profile),
             (Source::Preferences, self.preferences),
         ];
-        for (source, place) in places {
+        for (source, place) in places.into_iter().filter(|(source, _)| may_say(*source, setting.name)) {
             for name in setting.names() {
                 if let Some(value) = place(name) {
                     return Some(Found { value, source, name });
@@ -82,5 +84,14 @@ impl Layers<'_> {
             }
             _ => Ok(None),
         }
+    }
+}
+
+/// Tells whether a place is asked for a property at all.
+fn may_say(source: Source, name: &str) -> bool {
+    match source {
+        Source::Bookmark => !property::OWN.contains(&name),
+        Source::Profile => !property::OWN.contains(&name) && !property::LOCAL_FILES.contains(&name),
+        Source::Preferences | Source::BuiltIn => true,
     }
 }

@@ -10,8 +10,8 @@ use crate::ops::App;
 /// List the roles of a bookmark, and which one is used
 ///
 /// A bookmark names its roles, or leaves it to the sign-in: an issuer can list a person's roles in a signed claim, and the portal of
-/// IAM Identity Center lists accounts and roles. Choose one with --role at any command; the choice is remembered. By other ways in
-/// there is the one role that the bookmark names, or none.
+/// IAM Identity Center lists accounts and roles. Choose one with --role at any command; `login`, `roles` and `whoami` remember
+/// the choice. By other ways in there is the one role that the bookmark names, or none.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The bookmark.

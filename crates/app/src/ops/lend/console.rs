@@ -22,7 +22,6 @@ use super::handover::Handover;
 use super::{LendError, failure, lendable};
 use crate::ops::{App, Error};
 
-/// The bookmark's property that names another federation service than AWS's own.
 /// AWS's answer has some two thousand bytes.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 

@@ -1,8 +1,9 @@
 //! A command with the sign-in of a bookmark: started, accompanied by the endpoint, and its end passed on.
 //!
 //! The command shares this process's group, terminal and streams, so that Ctrl-C, Ctrl-Z and the shell's job control reach it as
-//! they reach any command. What a terminal sends to the whole group is not sent twice; what is sent to this process
-//! alone (`kill`, a service manager) is passed on.
+//! they reach any command. What is sent to this process alone (`kill`, a service manager) is passed on. Who sent a signal is not
+//! told, so SIGINT and SIGQUIT are taken as a terminal's, which reach the whole group by themselves, exactly while this group is
+//! the foreground of its terminal.
 
 use std::ffi::OsString;
 use std::fs;
@@ -49,13 +50,13 @@ pub(crate) async fn exec(
     plain_until: impl FnOnce(Option<Timestamp>),
 ) -> Result<u8, Error> {
     let mut signals = Signals::take().map_err(LendError::Signals)?;
-    let lent = app.credential_source(&request.name).await?;
-    let credential = tokio::select! {
-        biased;
-        _ = signals.next_ending() => return Err(Error::Interrupted),
-        credential = lendable(lent.source.as_ref()) => credential.map_err(failure)?,
+    let ready = async {
+        let lent = app.credential_source(&request.name).await?;
+        let credential = lendable(lent.source.as_ref()).await.map_err(failure)?;
+        let credential = credential.ok_or_else(|| LendError::Anonymous(request.name.clone()))?;
+        Ok::<_, Error>((lent, credential))
     };
-    let credential = credential.ok_or_else(|| LendError::Anonymous(request.name.clone()))?;
+    let (lent, credential) = signals.unless_ended(ready).await??;
     let ca_bundle = app.environment().ca_bundle.as_deref();
     if request.plain {
         let variables = Variables::keys(&lent.connection, &credential, ca_bundle)?;
@@ -67,8 +68,8 @@ pub(crate) async fn exec(
     let role = lent.connection.role().cloned();
     let counter = Counter { name: request.name.clone(), source: lent.source, role };
     let clock = app.shared_clock();
-    let endpoint =
-        Endpoint::bind(Door::Loopback(0), file.token().clone(), vec![counter], words, clock).await?;
+    let bound = Endpoint::bind(Door::Loopback(0), file.token().clone(), vec![counter], words, clock);
+    let endpoint = signals.unless_ended(bound).await??;
     let at = EndpointAt {
         url: &endpoint.url(&request.name),
         token_file: file.path(),
@@ -104,7 +105,7 @@ async fn accompany(mut child: Child, signals: &mut Signals) -> Result<u8, Error>
             ended = child.wait() => return ended.map(code).map_err(|e| LendError::Signals(e).into()),
             signal = signals.next() => {
                 let id = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-                if let Some(id) = id.filter(|_| !is_for_the_group(signal)) {
+                if let Some(id) = id.filter(|_| !reached_the_group(signal)) {
                     // It may have ended by itself in this moment.
                     let _ = rustix::process::kill_process(id, signal);
                 }
@@ -113,9 +114,16 @@ async fn accompany(mut child: Child, signals: &mut Signals) -> Result<u8, Error>
     }
 }
 
-/// Tells whether a terminal sends this signal to the command as well.
-fn is_for_the_group(signal: Signal) -> bool {
-    signal == Signal::INT || signal == Signal::QUIT
+/// Tells whether the command has this signal as well, as far as that can be known.
+fn reached_the_group(signal: Signal) -> bool {
+    (signal == Signal::INT || signal == Signal::QUIT) && is_foreground()
+}
+
+/// Tells whether what is typed on the terminal goes to this process group. False where there is no terminal.
+fn is_foreground() -> bool {
+    let terminal = fs::File::open("/dev/tty");
+    let foreground = terminal.ok().and_then(|terminal| rustix::termios::tcgetpgrp(terminal).ok());
+    foreground == Some(rustix::process::getpgrp())
 }
 
 /// Returns the code of an end as shells do.
@@ -150,6 +158,15 @@ impl Signals {
             Poll::Pending
         })
         .await
+    }
+
+    /// Does some work unless a signal asks this process to end meanwhile.
+    async fn unless_ended<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Error> {
+        tokio::select! {
+            biased;
+            _ = self.next_ending() => Err(Error::Interrupted),
+            done = work => Ok(done),
+        }
     }
 
     /// Waits for a signal that asks this process to end.

@@ -21,7 +21,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use pintail_connect::{Access, LENT_LIFE_MIN, LastingSource, NoCredential};
+use pintail_connect::{Access, Environment, LENT_LIFE_MIN, LastingSource, NoCredential};
 use pintail_core::connection::Connection;
 use pintail_core::credential::{Credential, CredentialError, CredentialSource};
 use pintail_core::name::BookmarkName;
@@ -49,8 +49,14 @@ pub(crate) struct Lent {
 
 impl Lent {
     /// Lends what a bookmark gives access with.
-    pub(crate) fn new(access: Access, http: Arc<dyn HttpClient>) -> Self {
-        let connection = Arc::clone(&access.connection);
+    pub(crate) fn new(access: Access, http: Arc<dyn HttpClient>, environment: &Environment) -> Self {
+        let mut connection = Arc::clone(&access.connection);
+        if let Some(text) = &access.connection.ca_bundle {
+            // Other programs know neither `~` nor where this one was started. What cannot be told as text is told as it stands.
+            let whole = environment.absolute(text).to_str().map(str::to_owned);
+            let ca_bundle = whole.or_else(|| Some(text.clone()));
+            connection = Arc::new(Connection { ca_bundle, ..Connection::clone(&connection) });
+        }
         Self { source: Arc::new(LongLived(access.lasting_source())), connection, http }
     }
 }

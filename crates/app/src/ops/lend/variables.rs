@@ -34,7 +34,7 @@ pub(super) struct EndpointAt<'a> {
 
 /// Every variable that decides whose credential a tool uses, or where it sends what is signed with it. What is not set is
 /// taken away: an inherited profile, key or endpoint wins over the lent credential in one tool or another.
-const DECISIVE: [&str; 27] = [
+const DECISIVE: [&str; 29] = [
     "AWS_ACCESS_KEY",
     "AWS_ACCESS_KEY_ID",
     "AWS_CA_BUNDLE",
@@ -46,6 +46,7 @@ const DECISIVE: [&str; 27] = [
     "AWS_CREDENTIAL_FILE",
     "AWS_DEFAULT_PROFILE",
     "AWS_DEFAULT_REGION",
+    "AWS_EC2_METADATA_DISABLED",
     "AWS_ENDPOINT_URL",
     "AWS_ENDPOINT_URL_S3",
     "AWS_ENDPOINT_URL_STS",
@@ -60,6 +61,7 @@ const DECISIVE: [&str; 27] = [
     "AWS_SESSION_EXPIRATION",
     "AWS_SESSION_TOKEN",
     "AWS_USE_DUALSTACK_ENDPOINT",
+    "AWS_USE_FIPS_ENDPOINT",
     "AWS_WEB_IDENTITY_TOKEN_FILE",
     "S3_ENDPOINT_URL",
 ];
@@ -275,5 +277,8 @@ mod tests {
         names.sort_unstable();
         of_keys.sort_unstable();
         assert_eq!(names, of_keys);
+        for name in of_keys {
+            assert!(DECISIVE.contains(&name), "an inherited {name} decides where nothing is said");
+        }
     }
 }

@@ -155,6 +155,11 @@ pub(crate) async fn who_am_i(app: &App, name: &BookmarkName) -> Result<Holder, E
 
 async fn holder(app: &App, way: &WayIn, credential: Option<Arc<Credential>>) -> Result<Holder, Error> {
     let connection = &way.connection;
+    if let (Way::IdentityCenter(_), true, Some(role)) =
+        (&connection.way, app.asks_for_a_role(), &way.role_at_portal)
+    {
+        app.remember_center_role(&way.name, role)?;
+    }
     let caller = match &credential {
         Some(credential) => app.caller(&way.name, connection, credential).await?,
         None => None,
@@ -176,7 +181,10 @@ async fn holder(app: &App, way: &WayIn, credential: Option<Arc<Credential>>) -> 
         access_key_id: credential.as_ref().map(|credential| credential.masked_key_id()),
         account,
         arn,
-        role: connection.role().map(RoleArn::to_string).or_else(|| way.role_at_portal.clone()),
+        role: connection
+            .role()
+            .map(RoleArn::to_string)
+            .or_else(|| way.role_at_portal.as_ref().map(ToString::to_string)),
         until: credential.and_then(|credential| credential.expires_at),
         renews,
         keychain: if keeps { Some(app.keychain()?.kind().to_string()) } else { None },

@@ -10,22 +10,29 @@ use crate::cloud::Cloud;
 #[test]
 fn the_role_of_an_instance_is_used() {
     let cloud = Cloud::start();
-    cloud.way("box", &["--metadata-endpoint", &cloud.summary().metadata_endpoint]);
+    let address = cloud.summary().metadata_endpoint.clone();
+    cloud.way("box", &["--way", "instance-metadata"]);
+    cloud.env.run(["config", "set", "pintail.metadata.endpoint", &address]).succeeded();
     cloud.env.run(["ls", "box:"]).succeeded();
     let who = cloud.env.run(["whoami", "box", "--json"]).succeeded().json();
     assert_eq!((who["way"].as_str(), who["renews"].as_bool()), (Some("instance-metadata"), Some(true)));
     assert!(who["arn"].as_str().is_some_and(|arn| arn.contains("PintailInstance")), "{who}");
-    // The environment names the service where the bookmark does not.
-    cloud.way("box", &["--way", "instance-metadata"]);
+    // The environment names the service where the preferences do not.
+    cloud.env.run(["config", "unset", "pintail.metadata.endpoint"]).succeeded();
     let named = cloud.env.pintail(["ls", "box:"]);
-    named.set("AWS_EC2_METADATA_SERVICE_ENDPOINT", &cloud.summary().metadata_endpoint).output().succeeded();
+    named.set("AWS_EC2_METADATA_SERVICE_ENDPOINT", &address).output().succeeded();
+    // A bookmark can come from a stranger, who may not answer for the machine.
+    let stranger = cloud.env.run(["bookmark", "edit", "box", "--metadata-endpoint", &address]).exited(2);
+    assert!(stranger.stderr.contains("169.254.169.254"), "{}", stranger.stderr);
 }
 
 /// behaviour: ways
 #[test]
 fn an_instance_without_a_role_or_a_service_says_so() {
     let cloud = Cloud::start();
-    cloud.way("box", &["--metadata-endpoint", &cloud.summary().metadata_endpoint]);
+    cloud.way("box", &["--way", "instance-metadata"]);
+    let address = &cloud.summary().metadata_endpoint;
+    cloud.env.run(["config", "set", "pintail.metadata.endpoint", address]).succeeded();
     cloud.sandbox().world().set_instance_role(false);
     let none = cloud.env.run(["ls", "box:"]).exited(1);
     assert!(none.stderr.contains("this instance has no role"), "{}", none.stderr);

@@ -61,6 +61,8 @@ fn account_and_role_are_chosen_from_what_the_portal_offers() {
     assert_eq!(offered.len(), 3);
     assert!(offered.iter().all(|line| line["chosen"] == false));
     cloud.env.run(["ls", "sso:", "--role", &full]).succeeded();
+    cloud.env.run(["ls", "sso:"]).exited(2);
+    cloud.env.run(["whoami", "sso", "--role", &full]).succeeded();
     cloud.env.run(["ls", "sso:"]).succeeded();
     let offered = cloud.env.run(["roles", "sso", "--json"]).succeeded().json_lines();
     let chosen: Vec<_> = offered.iter().filter(|line| line["chosen"] == true).collect();

@@ -152,8 +152,15 @@ fn a_token_file_is_exchanged_for_its_role() {
     let tokens = raw::sign_in(&summary.issuer, &summary.client_id, &mut person);
     let path = cloud.aws_file("token", tokens["id_token"].as_str().expect("an ID token"));
     let role = &summary.role_arn;
-    cloud.aws_config(&format!("[profile web]\nrole_arn = {role}\nweb_identity_token_file = ~/.aws/token\n"));
+    cloud.aws_config(&format!(
+        "[profile web]\nrole_arn = {role}\nweb_identity_token_file = ~/.aws/token\nservices = here\n\
+         [services here]\nsts =\n  endpoint_url = {}\n",
+        summary.sts_endpoint
+    ));
     cloud.aws("web");
+    cloud.env.run(["ls", "aws:"]).succeeded();
+    // The token goes where the AWS configuration says: a bookmark can come from a stranger.
+    cloud.env.run(["bookmark", "edit", "aws", "--sts-endpoint", "http://127.0.0.1:1/"]).succeeded();
     cloud.env.run(["ls", "aws:"]).succeeded();
     fs::write(&path, "no token").expect("a file");
     let wrong = cloud.env.run(["ls", "aws:"]).exited(1);

@@ -128,3 +128,24 @@ fn what_a_bookmark_narrows_goes_into_the_session() {
     cloud.env.run(["cat", &format!("narrow:{bucket}/in/a.txt")]).succeeded();
     cloud.env.run(["cat", &format!("narrow:{bucket}/out/b.txt")]).exited(5);
 }
+
+/// behaviour: read-only
+#[test]
+fn what_can_write_is_not_lent_for_a_read_only_bookmark() {
+    let cloud = Cloud::with_keys();
+    cloud.way("mine", &["--access-key-id", cloud.key_id(), "--read-only"]);
+    cloud.login_with("mine", &[cloud.secret()]).succeeded();
+    cloud.env.run(["ls", "mine:"]).succeeded();
+    for command in [
+        &["exec", "mine", "--", "true"][..],
+        &["env", "mine"],
+        &["credentials", "mine"],
+        &["console", "mine"],
+    ] {
+        let refused = cloud.env.run(command.iter().copied()).exited(5);
+        assert!(refused.stderr.contains("mine is read-only"), "{}", refused.stderr);
+        assert_eq!(refused.stdout, "");
+    }
+    cloud.env.run(["bookmark", "edit", "mine", "--read-only=false"]).succeeded();
+    cloud.env.run(["exec", "mine", "--", "true"]).succeeded();
+}

@@ -182,6 +182,79 @@ fn every_way_is_read() {
 }
 
 #[test]
+fn a_profile_names_no_file_of_this_machine() {
+    let trap = |properties: &[(&str, &str)]| Effective {
+        properties: properties.iter().map(|(key, text)| ((*key).to_owned(), (*text).to_owned())).collect(),
+        ..amazon()
+    };
+    let endpoint = ("pintail.container.endpoint", "https://collector.example/");
+    let file = ("pintail.container.token_file", "/etc/passwd");
+    let way = ("pintail.way", "container-metadata");
+    let read_with = |own: &[(&str, &str)], profile: &[(&str, &str)], preferred: &[(&str, &str)]| {
+        let preference =
+            |key: &str| preferred.iter().find(|(name, _)| *name == key).map(|(_, text)| (*text).to_owned());
+        let (bookmark, profile) = (bookmark(own), trap(profile));
+        Connection::of(&Sources { bookmark: &bookmark, profile: &profile, preferences: &preference })
+    };
+    let token_file = |connection: Connection| match connection.way {
+        Way::ContainerMetadata { token_file, .. } => token_file,
+        other => panic!("{other:?}"),
+    };
+    let ca = ("pintail.ca_bundle", "/home/alice/ca.pem");
+    let read = read_with(&[], &[way, endpoint, file, ca], &[]).unwrap();
+    assert_eq!((read.ca_bundle.clone(), token_file(read)), (None, None));
+    // A token that somebody keeps for an endpoint of their own goes to no other.
+    for (own, profile, preferred) in [
+        (&[][..], &[way, endpoint][..], &[file][..]),
+        (&[file], &[way, endpoint], &[]),
+        (&[endpoint], &[way], &[file]),
+    ] {
+        let error = read_with(own, profile, preferred).unwrap_err().to_string();
+        assert!(error.contains("stand where the endpoint stands"), "{error}");
+    }
+    assert_eq!(
+        token_file(read_with(&[endpoint, file], &[way], &[]).unwrap()).as_deref(),
+        Some("/etc/passwd")
+    );
+    assert_eq!(token_file(read_with(&[], &[way], &[file]).unwrap()).as_deref(), Some("/etc/passwd"));
+}
+
+#[test]
+fn a_credential_goes_only_where_the_person_says() {
+    let signin = [("pintail.signin.endpoint", "https://collector.example/")];
+    let mine = |key: &str| (key == signin[0].0).then(|| "https://signin.example/".to_owned());
+    let all = [&ENOUGH[..], &signin].concat();
+    let with = |profile: &Effective, preferences: &dyn Fn(&str) -> Option<String>| {
+        let bookmark = bookmark(&all);
+        Connection::of(&Sources { bookmark: &bookmark, profile, preferences }).unwrap().signin_endpoint
+    };
+    let properties = signin.iter().map(|(key, text)| ((*key).to_owned(), (*text).to_owned())).collect();
+    let profile = Effective { properties, ..amazon() };
+    assert_eq!(with(&profile, &|_| None), None);
+    assert_eq!(with(&profile, &mine).unwrap().as_str(), "https://signin.example/");
+}
+
+#[test]
+fn instance_metadata_is_where_it_is_documented() {
+    let of = |address: &str, preferred: bool| {
+        let key = "pintail.metadata.endpoint";
+        let mut all = vec![("pintail.way", "instance-metadata")];
+        if !preferred {
+            all.push((key, address));
+        }
+        let bookmark = bookmark(&all);
+        let preferences = |name: &str| (preferred && name == key).then(|| address.to_owned());
+        Connection::of(&Sources { bookmark: &bookmark, profile: &amazon(), preferences: &preferences })
+    };
+    assert!(of("http://169.254.169.254/latest/meta-data/iam/security-credentials/r", false).is_ok());
+    assert!(of("http://[fd00:ec2::254]/", false).is_ok());
+    for other in ["http://127.0.0.1:8080/", "https://collector.example/", "http://169.254.169.253/"] {
+        assert!(of(other, false).unwrap_err().to_string().contains("169.254.169.254"), "{other}");
+        assert!(of(other, true).is_ok(), "{other}");
+    }
+}
+
+#[test]
 fn hosts_and_ports_are_places() {
     let of = |host: &str, port: &str, plain_http: bool| {
         let mut bookmark = bookmark(&[("pintail.way", "anonymous")]);

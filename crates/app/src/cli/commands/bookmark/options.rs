@@ -53,7 +53,7 @@ pub(crate) struct Options {
     /// The profile of the AWS command line to take credentials from.
     #[arg(long, value_name = "NAME", help_heading = "Other ways in")]
     aws_profile: Option<String>,
-    /// Another address of the instance metadata service; with a path, of the credentials themselves.
+    /// The link-local address of the instance metadata service; with a path, of the credentials themselves.
     #[arg(long, value_name = "URL", help_heading = "Other ways in")]
     metadata_endpoint: Option<String>,
     /// Another address of the container's credentials than the environment names.
@@ -138,9 +138,6 @@ pub(crate) struct Options {
     /// Pay for requests to buckets whose owner wants that.
     #[arg(long, help_heading = "Where")]
     requester_pays: bool,
-    /// Another address of the AWS console's federation sign-in.
-    #[arg(long, value_name = "URL", help_heading = "Where")]
-    signin_endpoint: Option<String>,
     /// A PEM file of certificates to trust instead of the system's.
     #[arg(long, value_name = "FILE", help_heading = "Where")]
     ca_bundle: Option<String>,
@@ -200,7 +197,6 @@ impl Options {
             (property::SSO_PORTAL_ENDPOINT, self.sso_portal_endpoint.clone()),
             (property::TAGS, list(&self.tag)),
             (property::REQUESTER_PAYS, flag(self.requester_pays)),
-            (property::SIGNIN_ENDPOINT, self.signin_endpoint.clone()),
             (property::TENANT, self.tenant.clone()),
             (property::ISSUER, self.issuer.clone()),
             (property::AUTHORITY, self.authority.clone()),
