@@ -209,7 +209,7 @@ pub fn without_local_files(bookmark: &mut Bookmark) -> Vec<String> {
         }
     }
     let not_theirs = property::LOCAL_FILES.into_iter().chain(property::OWN).filter_map(setting::find);
-    for key in not_theirs.flat_map(|setting| setting.names()) {
+    for key in not_theirs.flat_map(setting::Setting::names) {
         if bookmark.custom(key).is_some() {
             bookmark.set_custom(key, None);
             gone.push(key.to_owned());

@@ -93,12 +93,7 @@ impl LastingSource for WaySource {
 
 impl LastingSource for RoleSession {
     fn lasting(&self, min_life: Duration) -> BoxFuture<'_, Result<Option<Arc<Credential>>, CredentialError>> {
-        Box::pin(async move {
-            self.session.current_credential_for(min_life).await.map(Some).map_err(|error| CredentialError {
-                retry: not_at_once(error.retry()),
-                source: Arc::new(self.missing(error)),
-            })
-        })
+        Box::pin(async move { self.given(self.session.current_credential_for(min_life).await) })
     }
 }
 

@@ -206,7 +206,8 @@ fn way(sources: &Sources<'_>) -> Result<Way, ConnectionError> {
 fn metadata_endpoint(sources: &Sources<'_>) -> Result<Option<Url>, ConnectionError> {
     let what = "metadata endpoint (in bookmark and profile 169.254.169.254 or fd00:ec2::254; another in the preferences)";
     let context = sources.profile.context.clone().filter(|text| text.contains("://"));
-    let said = sources.found(property::METADATA_ENDPOINT).or(context.map(|text| (text, Source::Profile)));
+    let said =
+        sources.found(property::METADATA_ENDPOINT).or_else(|| context.map(|text| (text, Source::Profile)));
     let Some((text, source)) = said else { return Ok(None) };
     let url = address(what, &text)?;
     let documented = matches!(url.host_str(), Some("169.254.169.254" | "[fd00:ec2::254]"));

@@ -2,6 +2,9 @@
 //!
 //! The address that a browser is started with stands in the list of processes, where every user of a machine can read it. So the
 //! browser is started with an address of this machine that works once, and is sent on from there.
+//!
+//! Who reads that address there and asks before the browser does is sent on in its place: then the browser is told that there is
+//! nothing, which is how one notices. Who asked cannot be told for certain; where others work on the machine, `--print` is safer.
 
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
