@@ -64,7 +64,7 @@ impl Layered {
             Source::Preferences => self.preferences.get(name).map(str::to_owned),
             Source::BuiltIn => None,
         };
-        text.filter(|text| !text.is_empty())
+        text.filter(|text| !text.trim().is_empty())
     }
 
     fn with<T>(&self, look: impl FnOnce(&Layers<'_>) -> T) -> T {

@@ -4,18 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use pintail_core::java_properties::Properties;
+use pintail_core::setting;
 
 use crate::file::replace;
 use crate::{Connector, Error};
-
-/// What Cyberduck's profiles may refer to as `${…}` and preferences need not say.
-const VARIABLES: [(&str, &str); 4] = [
-    // The address that app registrations for Cyberduck have: whoever has one can go on using it.
-    ("oauth.handler.scheme", "x-cyberduck-action"),
-    ("oauth.application.identifier", "io.cyberduck"),
-    ("application.identifier", "pintail"),
-    ("application.name", "Pintail"),
-];
 
 /// The preferences of one person, as they stand in their file.
 #[derive(Clone, Debug)]
@@ -46,9 +38,9 @@ impl Preferences {
         &self.path
     }
 
-    /// Returns a value. An empty one is none.
+    /// Returns a value without white space around it. An empty one is none.
     pub fn get(&self, key: &str) -> Option<&str> {
-        self.properties.get(key).filter(|text| !text.is_empty())
+        self.properties.get(key).map(str::trim).filter(|text| !text.is_empty())
     }
 
     /// Returns everything that is set, in the order of the file.
@@ -56,10 +48,9 @@ impl Preferences {
         self.properties.iter()
     }
 
-    /// Returns what `${name}` in a profile stands for.
+    /// Returns what `${name}` in a profile stands for: the preference, else its default.
     pub fn variable(&self, name: &str) -> Option<String> {
-        let usual = || VARIABLES.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
-        self.get(name).or_else(usual).map(str::to_owned)
+        self.get(name).or_else(|| setting::find(name)?.default).map(str::to_owned)
     }
 
     /// Sets a value, or takes it out, and writes the file. Comments and everything else stay as they are.

@@ -7,6 +7,7 @@
 
 use crate::name::{BookmarkName, NameError};
 use crate::property_list::{self, Dictionary, PropertyListError, Value};
+use crate::setting;
 
 /// The largest bookmark file that is read, in bytes. Real ones have one or two kilobytes.
 pub const FILE_SIZE_MAX: usize = 1 << 20;
@@ -93,6 +94,17 @@ impl Bookmark {
     /// Returns a text of the dictionary. Numbers and booleans are given as texts; an empty text counts as absent.
     pub fn text(&self, key: &str) -> Option<String> {
         scalar(self.document.get(key)?)
+    }
+
+    /// Returns a switch of the dictionary: a boolean, or what [`setting::flag`] takes; nothing for an empty text.
+    ///
+    /// # Errors
+    /// The word, where it is neither: a switch that keeps somebody safe is never taken for off.
+    pub fn flag(&self, key: &str) -> Result<Option<bool>, String> {
+        match self.text(key) {
+            None => Ok(None),
+            Some(text) => setting::flag(&text).map(Some).ok_or(text),
+        }
     }
 
     /// Sets a text of the dictionary.
@@ -211,6 +223,28 @@ mod tests {
         .collect();
         assert!(order.is_sorted(), "{written}");
         assert_eq!(Bookmark::read(written.as_bytes()).unwrap(), bookmark);
+    }
+
+    #[test]
+    fn switches_have_several_spellings_and_no_other_word_is_one() {
+        for (value, expected) in [
+            ("<true/>", Ok(Some(true))),
+            ("<false/>", Ok(Some(false))),
+            ("<integer>1</integer>", Ok(Some(true))),
+            ("<integer>0</integer>", Ok(Some(false))),
+            ("<integer>2</integer>", Err("2".to_owned())),
+            ("<string>1</string>", Ok(Some(true))),
+            ("<string> TRUE </string>", Ok(Some(true))),
+            ("<string>False</string>", Ok(Some(false))),
+            ("<string>0</string>", Ok(Some(false))),
+            ("<string> </string>", Ok(None)),
+            ("<string>yes</string>", Err("yes".to_owned())),
+        ] {
+            let file = format!(
+                "<plist><dict><key>Protocol</key><string>s3</string><key>Readonly</key>{value}</dict></plist>"
+            );
+            assert_eq!(Bookmark::read(file.as_bytes()).unwrap().flag("Readonly"), expected, "{value}");
+        }
     }
 
     #[test]

@@ -22,3 +22,4 @@ pub mod secret;
 pub mod setting;
 pub mod share;
 pub mod sign;
+pub mod web_address;

@@ -15,6 +15,7 @@ use crate::command_line;
 use crate::credential::Credential;
 use crate::name::{AccountId, NameError, Region, RoleArn, SessionName};
 use crate::secret::Secret;
+use crate::web_address;
 
 /// How many roles may stand behind one another. Each hop is a request to STS and ends after an hour anyway.
 pub(super) const CHAIN_MAX: usize = 16;
@@ -224,18 +225,8 @@ impl<'a> Reader<'a> {
     }
 
     fn address(&self, key: &'static str, text: &str) -> Result<Url, ResolveError> {
-        let good = |url: &Url| {
-            matches!(url.scheme(), "http" | "https")
-                && url.has_host()
-                && url.username().is_empty()
-                && url.password().is_none()
-        };
-        Url::parse(text).ok().filter(good).ok_or_else(|| match Url::parse(text) {
-            // A text with a password in it is not repeated.
-            Ok(url) if url.password().is_some() => {
-                self.wrong(key, "…", "an http or https address without a password")
-            }
-            _ => self.wrong(key, text, "an http or https address"),
+        web_address::parse(text).map_err(|error| {
+            self.wrong(key, &error.shown, "an http or https address without a user or password")
         })
     }
 

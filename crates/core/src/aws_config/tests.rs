@@ -244,7 +244,7 @@ fn what_is_wrong_with_a_profile_is_named() {
             format!("{KEYS}endpoint_url = localhost:9000"),
             "endpoint_url of the AWS profile \"a\" is \"localhost:9000\"",
         ),
-        (format!("{KEYS}endpoint_url = https://u:hunter2@x"), "without a password"),
+        (format!("{KEYS}endpoint_url = https://u:hunter2@x"), "without a user or password"),
         (format!("{KEYS}use_fips_endpoint = yes"), "true or false"),
         (format!("{KEYS}region = EU west"), "region of the AWS profile"),
         (format!("{KEYS}s3 =\n  addressing_style = dns"), "auto, path or virtual"),

@@ -1,20 +1,21 @@
 //! What bookmark, profile and preferences mean together: how to get a credential, for what, and where S3 is.
 //!
-//! A value in the bookmark wins over the profile's, that over the preferences', as in Cyberduck. The names are in
-//! [`property`].
+//! A value in the bookmark wins over the profile's, that over the preferences', as in Cyberduck; within a profile a property
+//! and the key that says the same count as one. The names are in [`property`].
 
 mod issuer;
-mod place;
+pub(crate) mod place;
 pub mod profile_check;
 pub mod property;
 mod read;
+mod sources;
 mod way;
 
 use std::time::Duration;
 
 use url::Url;
 
-pub use self::read::Sources;
+pub use self::sources::Sources;
 pub use self::way::{
     Authentication, IdentityCenter, Issuer, IssuerAddress, LongTermKey, Redirect, Way, WebIdentity,
 };
@@ -143,7 +144,31 @@ pub enum ConnectionError {
     Value {
         /// What the value is for, in words.
         what: &'static str,
-        /// The value.
+        /// The value, without what may be a secret.
         text: String,
     },
+    /// The issuer's answer would not come back to this program.
+    #[error(
+        "the redirect address {text:?} does not lead back to this program; pintail.redirect has to be http://localhost/ or an \
+         address with the application's own scheme, registered at the issuer"
+    )]
+    Redirect {
+        /// The address, without what may be a secret.
+        text: String,
+    },
+    /// The host is an access point's, which takes no bucket.
+    #[error("the host {host:?} is an access point's; its alias is a bucket's name at Amazon S3's own host")]
+    AccessPoint {
+        /// The host.
+        host: String,
+    },
+    /// The profile puts a path before every request's, and Amazon S3 has none.
+    #[error("the profile's Context {text:?} is a path, which Amazon S3 does not have before its buckets")]
+    Context {
+        /// The path.
+        text: String,
+    },
+    /// The profile asks for signatures that are not spoken here.
+    #[error("the profile's Authorization asks for signature version 2 (AWS2), which Pintail does not speak")]
+    Signature2,
 }

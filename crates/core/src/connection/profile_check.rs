@@ -6,7 +6,7 @@ use std::fmt;
 
 use url::{Host, Url};
 
-use super::{Issuer, issuer, property};
+use super::{Issuer, issuer, property, read};
 use crate::profile::{Authorization, Effective, Profile, Protocol, Scheme, WayName, key};
 use crate::property_list::Value;
 use crate::setting::{self, Honoured, SettingError};
@@ -207,7 +207,7 @@ fn properties(effective: &Effective, findings: &mut Vec<Finding>) {
             Some(setting) if setting.honoured != Honoured::Yes => {
                 findings.push(Finding::NoEffect(setting.name));
             }
-            // An empty value says "ask", or takes back what a weaker place says.
+            // An empty value says nothing: a person is asked.
             Some(setting) if !value.trim().is_empty() => {
                 findings.extend(setting.check(value).err().map(Finding::Property));
             }
@@ -235,11 +235,7 @@ fn sign_in(effective: &Effective, findings: &mut Vec<Finding>) {
     };
     let redirect = said(property::REDIRECT).or_else(|| effective.oauth_redirect_url.clone());
     if let Some(text) = redirect.as_ref().filter(|text| !text.contains("${")) {
-        let comes_back = Url::parse(text).is_ok_and(|url| match url.scheme() {
-            "http" => is_here(&url),
-            scheme => !matches!(scheme, "https" | "file" | "javascript" | "data" | "urn"),
-        });
-        if !comes_back {
+        if read::redirect(Some(text)).is_err() {
             findings.push(Finding::RedirectNotOurs(text.clone()));
         }
     }

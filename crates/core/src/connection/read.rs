@@ -1,85 +1,23 @@
 //! Reads a [`Connection`] from what bookmark, profile and preferences say.
 
-use std::fmt;
 use std::time::Duration;
 
 use url::Url;
 
 use super::place::{self, Host};
+use super::sources::{PLACES, Sources, address};
 use super::{
     Authentication, Connection, ConnectionError, IdentityCenter, Issuer, LongTermKey, Redirect,
     SessionLength, SessionWish, StsEndpoint, Way, WayName, WebIdentity, issuer, property,
 };
-use crate::bookmark::Bookmark;
 use crate::name::{BucketName, KeyPrefix, Partition, Region, RoleArn};
-use crate::profile::{Effective, Scheme, UnknownWay};
+use crate::profile::{Answer, Authorization, UnknownWay};
 use crate::secret::Secret;
-use crate::setting::{self, Layers, Source};
+use crate::setting::Source;
+use crate::web_address;
 
 /// The user name that stands for nobody, in Cyberduck's bookmarks.
 const ANONYMOUS: &str = "anonymous";
-
-/// What a connection is read from.
-#[derive(Clone, Copy)]
-pub struct Sources<'a> {
-    /// The bookmark.
-    pub bookmark: &'a Bookmark,
-    /// What its profile says.
-    pub profile: &'a Effective,
-    /// The preferences, by property name.
-    pub preferences: &'a dyn Fn(&str) -> Option<String>,
-}
-
-impl fmt::Debug for Sources<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sources").field("profile", &self.profile.vendor).finish_non_exhaustive()
-    }
-}
-
-impl Sources<'_> {
-    /// Returns the value of a property: the bookmark's, else the profile's, else the preferences', under its own name or an
-    /// alias. An empty one is none, and the default is not looked at.
-    pub fn text(&self, key: &str) -> Option<String> {
-        self.found(key).map(|(text, _)| text)
-    }
-
-    fn found(&self, key: &str) -> Option<(String, Source)> {
-        let filled = |text: &String| !text.is_empty();
-        let layers = Layers {
-            bookmark: &|name| self.bookmark.custom(name).filter(filled),
-            profile: &|name| self.profile.property(name).map(str::to_owned).filter(filled),
-            preferences: &|name| (self.preferences)(name).filter(filled),
-        };
-        let found = layers.find(setting::find(key)?)?;
-        (found.source != Source::BuiltIn).then_some((found.value, found.source))
-    }
-
-    fn flag(&self, what: &'static str, key: &str) -> Result<Option<bool>, ConnectionError> {
-        match self.text(key).as_deref() {
-            None => Ok(None),
-            Some(text) if text == "1" || text.eq_ignore_ascii_case("true") => Ok(Some(true)),
-            Some(text) if text == "0" || text.eq_ignore_ascii_case("false") => Ok(Some(false)),
-            Some(text) => Err(ConnectionError::Value { what, text: text.to_owned() }),
-        }
-    }
-
-    fn address(&self, what: &'static str, key: &str) -> Result<Option<Url>, ConnectionError> {
-        self.text(key).map(|text| address(what, &text)).transpose()
-    }
-
-    fn words(&self, key: &str) -> Vec<String> {
-        self.text(key).unwrap_or_default().split_whitespace().map(str::to_owned).collect()
-    }
-
-    fn needed(
-        &self,
-        what: &'static str,
-        key: &'static str,
-        option: &'static str,
-    ) -> Result<String, ConnectionError> {
-        self.text(key).ok_or(ConnectionError::Missing { what, key, option })
-    }
-}
 
 impl Connection {
     /// Reads what a bookmark says, with what its profile and the preferences add.
@@ -88,41 +26,67 @@ impl Connection {
     /// When something needed is missing, or a value breaks its rule.
     pub fn of(sources: &Sources<'_>) -> Result<Self, ConnectionError> {
         let bookmark = sources.bookmark;
-        let host = host(sources)?;
+        let place = place::find(sources)?;
         let way = way(sources)?;
+        if sources.profile.authorization == Authorization::Signature2 && way != Way::Anonymous {
+            return Err(ConnectionError::Signature2);
+        }
         let wish = wish(sources)?;
-        let (by_host, bucket, dual_stack_host, other) = match host {
-            Host::Aws { region, bucket, dual_stack } => (region, bucket, dual_stack, None),
-            Host::Other(url) => (None, None, false, Some(url)),
+        let (by_host, partition, bucket, dual_stack, fips, other) = match place.host {
+            Host::Aws(host) => (host.region, host.partition, host.bucket, host.dual_stack, host.fips, None),
+            Host::Other { url, region } => (region, Partition::Aws, None, false, false, Some(url)),
         };
-        let said = sources.text(property::REGION).or_else(|| bookmark.text("Region"));
-        let said = match said.or_else(|| sources.profile.region.clone()) {
-            Some(region) => Some(region.parse()?),
-            None => by_host,
-        };
+        let said = region(sources, by_host, place.source)?;
         let region_said = said.is_some();
-        let region = said.unwrap_or_else(|| region_of(&way));
-        let sts = sources.text(property::STS_ENDPOINT).or_else(|| sources.profile.sts_endpoint.clone());
+        let region = said.unwrap_or_else(|| match partition {
+            Partition::Aws => region_of(&way),
+            partition => partition.default_region(),
+        });
+        let read_only = bookmark.flag("Readonly");
         Ok(Self {
             way,
             wish,
-            read_only: bookmark.text("Readonly").as_deref() == Some("true"),
-            sts_endpoint: sts_endpoint(sts.as_deref())?,
+            // A word that is no switch may have meant "yes": what keeps somebody safe does not fail open.
+            read_only: read_only
+                .map_err(|text| ConnectionError::Value { what: "Readonly (true or false)", text })?
+                .unwrap_or(false),
+            sts_endpoint: sts_endpoint(sources.text(property::STS_ENDPOINT).as_deref())?,
             region,
             region_said,
-            s3_endpoint: sources.address("S3 endpoint", property::S3_ENDPOINT)?.or(other),
+            s3_endpoint: other,
             path_style: sources.flag("path style", property::PATH_STYLE)?,
-            dual_stack: sources.flag("dual stack", property::DUAL_STACK)?.unwrap_or(dual_stack_host),
-            fips: sources.flag("FIPS", property::FIPS)?.unwrap_or(false),
+            dual_stack: sources.flag("dual stack", property::DUAL_STACK)?.unwrap_or(dual_stack),
+            fips: sources.flag("FIPS", property::FIPS)?.unwrap_or(fips),
             requester_pays: sources.flag("requester pays", property::REQUESTER_PAYS)?.unwrap_or(false),
             signin_endpoint: sources.address("console sign-in", property::SIGNIN_ENDPOINT)?,
-            default_path: bookmark
-                .text("Path")
-                .or_else(|| bucket.map(|bucket| format!("/{bucket}")))
-                .or_else(|| sources.profile.default_path.clone()),
+            default_path: match (bookmark.text("Path"), bucket) {
+                // A path beside a host with a bucket in it is one inside the bucket.
+                (Some(path), Some(bucket)) if path.trim_matches('/').is_empty() => Some(format!("/{bucket}")),
+                (Some(path), Some(bucket)) => Some(format!("/{bucket}/{}", path.trim_start_matches('/'))),
+                (None, Some(bucket)) => Some(format!("/{bucket}")),
+                (Some(path), None) => Some(path),
+                (None, None) => sources.profile.default_path.clone(),
+            },
             ca_bundle: sources.text(property::CA_BUNDLE),
         })
     }
+}
+
+/// Finds the region that is said: the bookmark's, its host's, the profile's, its host's, the preferences'.
+fn region(
+    sources: &Sources<'_>,
+    mut by_host: Option<Region>,
+    host_of: Source,
+) -> Result<Option<Region>, ConnectionError> {
+    for place in PLACES {
+        if let Some(text) = sources.at(place, property::REGION) {
+            return Ok(Some(text.parse()?));
+        }
+        if place == host_of && by_host.is_some() {
+            return Ok(by_host.take());
+        }
+    }
+    Ok(None)
 }
 
 fn region_of(way: &Way) -> Region {
@@ -134,44 +98,34 @@ fn region_of(way: &Way) -> Region {
     role.map_or(Partition::Aws, RoleArn::partition).default_region()
 }
 
-/// Tells where S3 is by the bookmark's host and port, or the profile's.
-fn host(sources: &Sources<'_>) -> Result<Host, ConnectionError> {
-    let (bookmark, profile) = (sources.bookmark, sources.profile);
-    let port = match bookmark.text("Port") {
-        // Cyberduck writes -1 for the usual one.
-        Some(text) if text == "-1" => profile.default_port,
-        Some(text) => {
-            Some(text.parse().map_err(|_| ConnectionError::Value { what: "port", text: text.clone() })?)
-        }
-        None => profile.default_port,
+/// Decides on the way place by place: a bookmark's issuer tells it as well as the word does, and so do a profile's keys.
+fn way_name(sources: &Sources<'_>) -> Result<WayName, ConnectionError> {
+    let said = |place| {
+        let word = sources.at(place, property::WAY).map(|text| text.parse());
+        word.transpose()
+            .map_err(|error: UnknownWay| ConnectionError::Value { what: "way in", text: error.text })
     };
-    let usual = || {
-        let region = sources.text(property::REGION).or_else(|| bookmark.text("Region"));
-        let by_region = region.or_else(|| profile.region.clone()).and_then(|it| profile.hostname_in(&it));
-        by_region.or_else(|| profile.default_hostname.clone().filter(|_| !profile.asks_hostname))
-    };
-    match bookmark.text("Hostname").or_else(usual) {
-        Some(host) => place::read(&host, port, profile.scheme != Some(Scheme::Http)),
-        None if sources.text(property::S3_ENDPOINT).is_some() => {
-            Ok(Host::Aws { region: None, bucket: None, dual_stack: false })
-        }
-        None => Err(ConnectionError::Missing { what: "host", key: "Hostname", option: "--endpoint" }),
+    if let Some(name) = said(Source::Bookmark)? {
+        return Ok(name);
     }
+    if sources.bookmark.text("Username").as_deref() == Some(ANONYMOUS) {
+        return Ok(WayName::Anonymous);
+    }
+    let web = [property::ISSUER, property::TENANT];
+    if web.iter().any(|key| sources.at(Source::Bookmark, key).is_some()) {
+        return Ok(WayName::WebIdentity);
+    }
+    if let Some(name) = said(Source::Profile)? {
+        return Ok(name);
+    }
+    if let Some(name) = sources.profile.way_told() {
+        return Ok(name);
+    }
+    Ok(said(Source::Preferences)?.unwrap_or(WayName::Keys))
 }
 
 fn way(sources: &Sources<'_>) -> Result<Way, ConnectionError> {
     let username = sources.bookmark.text("Username");
-    let said = sources.text(property::WAY).map(|text| {
-        text.parse().map_err(|error: UnknownWay| ConnectionError::Value { what: "way in", text: error.text })
-    });
-    let said = said.transpose()?;
-    let web = [property::ISSUER, property::TENANT];
-    let name = match said {
-        Some(name) => name,
-        None if username.as_deref() == Some(ANONYMOUS) => WayName::Anonymous,
-        None if web.iter().any(|key| sources.bookmark.custom(key).is_some()) => WayName::WebIdentity,
-        None => sources.profile.way().unwrap_or(WayName::Keys),
-    };
     let key = || match username.clone() {
         Some(id) => Ok(LongTermKey { id }),
         None => Err(ConnectionError::Missing {
@@ -180,7 +134,7 @@ fn way(sources: &Sources<'_>) -> Result<Way, ConnectionError> {
             option: "--access-key-id",
         }),
     };
-    Ok(match name {
+    Ok(match way_name(sources)? {
         WayName::WebIdentity => Way::WebIdentity(Box::new(web_identity(sources)?)),
         WayName::Keys => Way::Keys(key()?),
         WayName::Anonymous => Way::Anonymous,
@@ -205,10 +159,7 @@ fn way(sources: &Sources<'_>) -> Result<Way, ConnectionError> {
 /// answers elsewhere would choose whose account is written to.
 fn metadata_endpoint(sources: &Sources<'_>) -> Result<Option<Url>, ConnectionError> {
     let what = "metadata endpoint (in bookmark and profile 169.254.169.254 or fd00:ec2::254; another in the preferences)";
-    let context = sources.profile.context.clone().filter(|text| text.contains("://"));
-    let said =
-        sources.found(property::METADATA_ENDPOINT).or_else(|| context.map(|text| (text, Source::Profile)));
-    let Some((text, source)) = said else { return Ok(None) };
+    let Some((text, source)) = sources.found(property::METADATA_ENDPOINT) else { return Ok(None) };
     let url = address(what, &text)?;
     let documented = matches!(url.host_str(), Some("169.254.169.254" | "[fd00:ec2::254]"));
     if documented || source == Source::Preferences {
@@ -235,7 +186,6 @@ fn container(sources: &Sources<'_>) -> Result<Way, ConnectionError> {
 }
 
 fn web_identity(sources: &Sources<'_>) -> Result<WebIdentity, ConnectionError> {
-    let profile = sources.profile;
     let mut roles: Vec<RoleArn> = Vec::new();
     for text in sources.text(property::ROLE).into_iter().chain(sources.words(property::MORE_ROLES)) {
         let role = text.parse()?;
@@ -245,74 +195,69 @@ fn web_identity(sources: &Sources<'_>) -> Result<WebIdentity, ConnectionError> {
     }
     let usual = ["openid", "profile", "offline_access"];
     let mut extra_scopes = sources.words(property::SCOPES);
-    extra_scopes.extend(profile.scopes.iter().filter(|scope| !usual.contains(&scope.as_str())).cloned());
-    let client_id =
-        sources.text(property::CLIENT_ID).or_else(|| profile.oauth_client_id.value().map(str::to_owned));
+    let of_profile = sources.profile.scopes.iter();
+    extra_scopes.extend(of_profile.filter(|scope| !usual.contains(&scope.as_str())).cloned());
     Ok(WebIdentity {
         issuer: issuer_of(sources)?,
-        client_id: client_id
-            .ok_or(ConnectionError::Missing {
-                what: "client ID",
-                key: property::CLIENT_ID,
-                option: "--client-id",
-            })?
-            .parse()?,
+        client_id: sources.needed("client ID", property::CLIENT_ID, "--client-id")?.parse()?,
         authentication: authentication(sources)?,
         extra_scopes,
-        redirect: redirect(sources.text(property::REDIRECT).or_else(|| profile.oauth_redirect_url.clone()))?,
+        redirect: redirect(sources.text(property::REDIRECT).as_deref())?,
         login_hint: sources.bookmark.text("Username"),
         roles,
     })
 }
 
-/// The bookmark's own issuer or tenant wins over anything a profile says.
+/// Issuer, tenant and authority are decided together, in the strongest place that names one of the first two: a tenant is
+/// never looked for at a weaker place's authority. A profile names them by properties, or by where a person signs in.
 fn issuer_of(sources: &Sources<'_>) -> Result<Issuer, ConnectionError> {
-    let own = |key: &str| sources.bookmark.custom(key);
-    // A profile that signs in at another cloud does so for every tenant.
-    let of_profile = of_profile(sources);
-    let elsewhere = match &of_profile {
-        Ok(Some(Issuer::Entra { authority, .. })) => authority.clone(),
-        _ => None,
-    };
-    let entra = |tenant: String| -> Result<Issuer, ConnectionError> {
-        Ok(Issuer::Entra {
-            tenant: tenant.parse()?,
-            authority: sources.address("authority", property::AUTHORITY)?.or_else(|| elsewhere.clone()),
-        })
-    };
-    match (own(property::ISSUER), own(property::TENANT)) {
-        (Some(issuer), _) => return Ok(Issuer::Other(issuer.parse()?)),
-        (None, Some(tenant)) => return entra(tenant),
-        (None, None) => {}
+    let mut authority = None;
+    for place in PLACES {
+        let here = sources.address_at(place, "authority", property::AUTHORITY)?;
+        // One that stands alone in a stronger place was meant for what a weaker one names.
+        authority = authority.or(here);
+        if let Some(issuer) = sources.at(place, property::ISSUER) {
+            return Ok(Issuer::Other(issuer.parse()?));
+        }
+        if let Some(tenant) = sources.at(place, property::TENANT) {
+            let authority = match authority {
+                Some(authority) => Some(authority),
+                // A profile that signs in at another cloud does so for every tenant.
+                None => match sources.address("authority", property::AUTHORITY)? {
+                    Some(authority) => Some(authority),
+                    None => match issuer_by_url(sources) {
+                        Ok(Some(Issuer::Entra { authority, .. })) => authority,
+                        _ => None,
+                    },
+                },
+            };
+            return Ok(Issuer::Entra { tenant: tenant.parse()?, authority });
+        }
+        let by_url = if place == Source::Profile { issuer_by_url(sources)? } else { None };
+        match by_url {
+            Some(Issuer::Entra { tenant, authority: by_url }) => {
+                return Ok(Issuer::Entra { tenant, authority: authority.or(by_url) });
+            }
+            Some(issuer) => return Ok(issuer),
+            None => {}
+        }
     }
-    if let Some(issuer) = sources.text(property::ISSUER) {
-        return Ok(Issuer::Other(issuer.parse()?));
-    }
-    if let Some(tenant) = sources.text(property::TENANT) {
-        return entra(tenant);
-    }
-    let missing = ConnectionError::Missing {
+    Err(ConnectionError::Missing {
         what: "tenant or issuer",
         key: property::TENANT,
         option: "--tenant or --issuer",
-    };
-    match of_profile? {
-        Some(Issuer::Entra { tenant, authority }) => Ok(Issuer::Entra {
-            tenant,
-            authority: sources.address("authority", property::AUTHORITY)?.or(authority),
-        }),
-        Some(issuer) => Ok(issuer),
-        None => Err(missing),
-    }
+    })
 }
 
-/// The issuer behind the profile's authorization address, if there is one and it can be told.
-fn of_profile(sources: &Sources<'_>) -> Result<Option<Issuer>, ConnectionError> {
-    let Some(text) = &sources.profile.oauth_authorization_url else { return Ok(None) };
-    let own = sources.bookmark.text("Hostname").or_else(|| sources.profile.default_hostname.clone());
-    let port = sources.profile.default_port.unwrap_or(443);
-    let url = sources.profile.address(text, &own.unwrap_or_default(), port);
-    let unreadable = || ConnectionError::Value { what: "authorization address", text: text.clone() };
+/// Tells the issuer by the profile's authorization address, which may be a path at the bookmark's host and port.
+fn issuer_by_url(sources: &Sources<'_>) -> Result<Option<Issuer>, ConnectionError> {
+    let profile = sources.profile;
+    let Some(text) = &profile.oauth_authorization_url else { return Ok(None) };
+    let host = sources.bookmark.text("Hostname").or_else(|| profile.default_hostname.clone());
+    let port = place::port(sources)?.unwrap_or(443);
+    let url = profile.address(text, &host.unwrap_or_default(), port);
+    let unreadable =
+        || ConnectionError::Value { what: "authorization address", text: web_address::shown(text) };
     Ok(issuer::of_authorization_url(&url.ok_or_else(unreadable)?))
 }
 
@@ -349,17 +294,6 @@ fn wish(sources: &Sources<'_>) -> Result<SessionWish, ConnectionError> {
     })
 }
 
-/// Parses an address that this program may be sent to: http or https, with a host and no user.
-pub(super) fn address(what: &'static str, text: &str) -> Result<Url, ConnectionError> {
-    let error = || ConnectionError::Value { what, text: text.to_owned() };
-    let url = Url::parse(text).map_err(|_| error())?;
-    if matches!(url.scheme(), "http" | "https") && url.has_host() && url.username().is_empty() {
-        Ok(url)
-    } else {
-        Err(error())
-    }
-}
-
 /// Reads where STS is. The global address as Cyberduck writes it is not meant as a custom one.
 fn sts_endpoint(text: Option<&str>) -> Result<StsEndpoint, ConnectionError> {
     Ok(match text {
@@ -372,12 +306,7 @@ fn sts_endpoint(text: Option<&str>) -> Result<StsEndpoint, ConnectionError> {
 fn authentication(sources: &Sources<'_>) -> Result<Authentication, ConnectionError> {
     let path = |what, key: &'static str| sources.needed(what, key, "--certificate and --certificate-key");
     match sources.text(property::AUTHENTICATION).as_deref() {
-        None => Ok(sources
-            .text(property::CLIENT_SECRET)
-            .map(Secret::new)
-            .or_else(|| sources.profile.oauth_client_secret.value().map(Secret::new))
-            .filter(|secret| !secret.is_empty())
-            .map_or(Authentication::Public, Authentication::SecretInFile)),
+        None => Ok(secret_in_file(sources).map_or(Authentication::Public, Authentication::SecretInFile)),
         Some("secret") => Ok(Authentication::Secret),
         Some("certificate") => Ok(Authentication::Certificate {
             certificate: path("certificate", property::CERTIFICATE)?,
@@ -387,13 +316,30 @@ fn authentication(sources: &Sources<'_>) -> Result<Authentication, ConnectionErr
     }
 }
 
-fn redirect(text: Option<String>) -> Result<Redirect, ConnectionError> {
-    let text = text.unwrap_or_else(|| "http://localhost/".to_owned());
-    let error = || ConnectionError::Value { what: "redirect address", text: text.clone() };
-    let url = Url::parse(&text).map_err(|_| error())?;
+/// Returns the secret that stands in a file. An empty one in the profile says that there is none, so that the preferences are
+/// not asked.
+fn secret_in_file(sources: &Sources<'_>) -> Option<Secret> {
+    let none = sources.profile.oauth_client_secret == Answer::Empty;
+    let places = PLACES.into_iter().filter(|place| !(none && *place == Source::Preferences));
+    places.map(|place| sources.at(place, property::CLIENT_SECRET)).find_map(|found| found).map(Secret::new)
+}
+
+/// Reads how the issuer's answer comes back.
+pub(super) fn redirect(text: Option<&str>) -> Result<Redirect, ConnectionError> {
+    let text = text.unwrap_or("http://localhost/").trim();
+    let error = || ConnectionError::Redirect { text: web_address::shown(text) };
+    // The page that sends browsers on to the scheme: app registrations for Cyberduck may have either.
+    let text = if text.trim_end_matches('/') == "https://cyberduck.io/oauth" {
+        "x-cyberduck-action://oauth"
+    } else {
+        text
+    };
+    let url = Url::parse(text).map_err(|_| error())?;
     match url.scheme() {
-        "http" if matches!(url.host_str(), Some("localhost" | "127.0.0.1")) => Ok(Redirect::Loopback(url)),
-        "http" | "https" | "file" | "javascript" | "data" => Err(error()),
+        "http" if matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]")) => {
+            Ok(Redirect::Loopback(url))
+        }
+        "http" | "https" | "file" | "javascript" | "data" | "urn" => Err(error()),
         _ => Ok(Redirect::Scheme(url)),
     }
 }

@@ -142,7 +142,7 @@ impl FromStr for IssuerAddress {
 
     fn from_str(text: &str) -> Result<Self, ConnectionError> {
         let text = text.trim();
-        super::read::address("issuer", text).map(|_| Self(text.to_owned()))
+        super::sources::address("issuer", text).map(|_| Self(text.to_owned()))
     }
 }
 

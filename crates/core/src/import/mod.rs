@@ -12,10 +12,12 @@ use std::str::FromStr;
 
 use url::Url;
 
+use crate::connection::place;
 use crate::credential::Credential;
 use crate::foreign_text::TextError;
-use crate::name::{NameError, Region, RoleArn};
+use crate::name::{NameError, Partition, Region, RoleArn};
 use crate::retry::Retry;
+use crate::web_address;
 
 /// What a file holds.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -136,13 +138,7 @@ impl Foreign {
         } else {
             format!("{scheme}://{}", text.trim_matches('/'))
         };
-        let good = |url: &Url| {
-            matches!(url.scheme(), "http" | "https")
-                && url.has_host()
-                && url.username().is_empty()
-                && url.password().is_none()
-        };
-        let url = Url::parse(&full).ok().filter(good);
+        let url = web_address::parse(&full).ok();
         if url.is_none() {
             self.note(format!("{key} was left out: it is no http or https address"));
         }
@@ -150,9 +146,16 @@ impl Foreign {
     }
 }
 
-/// Tells whether an address is one of Amazon's own, which needs no endpoint.
-fn is_amazon(url: &Url) -> bool {
-    url.host_str().is_some_and(|host| host == "s3.amazonaws.com" || host == "s3-external-1.amazonaws.com")
+/// Reads an address as one of Amazon's own, which needs no endpoint, with the region in its name. `None` for any other, and for
+/// one that says more: a bucket, other addresses, validated cryptography.
+fn amazon(url: &Url) -> Option<Option<Region>> {
+    if url.port().is_some() || url.path() != "/" {
+        return None;
+    }
+    let host = place::amazon(&url.host_str()?.to_ascii_lowercase())?;
+    let more = host.bucket.is_some() || host.dual_stack || host.fips;
+    let usual = Some(host.partition.default_region()).filter(|_| host.partition != Partition::Aws);
+    (!more).then(|| host.region.or(usual))
 }
 
 /// Reads a switch as Go and Python programs write it.

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Foreign, ImportError, Imported, Skipped, Way, flag, is_amazon};
+use super::{Foreign, ImportError, Imported, Skipped, Way, amazon, flag};
 use crate::credential::Credential;
 use crate::foreign_text::{decode, lines, shown};
 use crate::secret::Secret;
@@ -118,9 +118,11 @@ fn place(name: &str, remote: &Remote) -> Foreign {
     let mut place = Foreign::new(name, way);
     place.notes = notes;
     let provider = value("provider").unwrap_or("Other");
-    place.endpoint = value("endpoint")
-        .and_then(|text| place.address("endpoint", text, "https"))
-        .filter(|url| !is_amazon(url));
+    place.endpoint = value("endpoint").and_then(|text| place.address("endpoint", text, "https"));
+    let by_host = place.endpoint.as_ref().and_then(amazon);
+    if by_host.is_some() {
+        place.endpoint = None;
+    }
     if place.endpoint.is_none() && !matches!(provider, "AWS" | "Other") {
         place.note(format!("the provider {provider:?} has no endpoint in the file; name one"));
     }
@@ -137,6 +139,7 @@ fn place(name: &str, remote: &Remote) -> Foreign {
     if place.region.is_none() {
         place.region = place.parsed("location_constraint", value("location_constraint"));
     }
+    place.region = place.region.or(by_host.flatten());
     // rclone's default is path style, and most providers have a quirk that turns it off; these have none.
     place.path_style = match flag(value("force_path_style")) {
         Some(style) => Some(style),

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Foreign, ImportError, Imported, Way, flag, is_amazon};
+use super::{Foreign, ImportError, Imported, Way, amazon, flag};
 use crate::credential::Credential;
 use crate::foreign_text::{decode, lines};
 use crate::secret::Secret;
@@ -71,7 +71,11 @@ fn place(values: &BTreeMap<&str, Secret>) -> Foreign {
     let mut place = Foreign::new(NAME, way);
     let scheme = if flag(value("use_https")) == Some(false) { "http" } else { "https" };
     let base = value("host_base").unwrap_or("s3.amazonaws.com");
-    place.endpoint = place.address("host_base", base, scheme).filter(|url| !is_amazon(url));
+    place.endpoint = place.address("host_base", base, scheme);
+    let by_host = place.endpoint.as_ref().and_then(amazon);
+    if by_host.is_some() {
+        place.endpoint = None;
+    }
     if scheme == "http" && place.endpoint.is_none() {
         place.note("use_https = False was not carried over: Amazon S3 is reached by https");
     }
@@ -84,7 +88,7 @@ fn place(values: &BTreeMap<&str, Secret>) -> Foreign {
         Some("EU") => Some("eu-west-1"),
         other => other,
     };
-    place.region = place.parsed("bucket_location", location);
+    place.region = place.parsed("bucket_location", location).or(by_host.flatten());
     if flag(value("signature_v2")) == Some(true) {
         place.note("signature_v2 asks for signatures of version 2; only version 4 is there");
     }

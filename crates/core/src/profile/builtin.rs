@@ -206,13 +206,35 @@ mod tests {
         }
         let path_style = effective("pintail-minio");
         assert_eq!(path_style.property("s3.bucket.virtualhost.disable"), Some("true"));
-        assert_eq!(
-            builtin_text("pintail-aws-china", key::STS_ENDPOINT),
-            "https://sts.cn-north-1.amazonaws.com.cn/"
-        );
+        // STS is asked in the region that is chosen.
+        for vendor in ["pintail-aws-china", "pintail-aws-govcloud"] {
+            assert_eq!(effective(vendor).sts_endpoint, None, "{vendor}");
+        }
     }
 
-    fn builtin_text(vendor: &str, key: &str) -> String {
-        find(&ProfileId::s3(Some(vendor))).unwrap().profile().text(key).unwrap()
+    #[test]
+    fn regions_are_found_in_hosts_of_services() {
+        for (vendor, host, region) in [
+            ("pintail-wasabi", "s3.eu-central-2.wasabisys.com", Some("eu-central-2")),
+            ("pintail-wasabi", "S3.EU-Central-2.wasabisys.com", Some("eu-central-2")),
+            ("pintail-wasabi", "s3.wasabisys.com", None),
+            ("pintail-wasabi", "s3.eu-central-2.example.com", None),
+            ("pintail-digitalocean-spaces", "fra1.digitaloceanspaces.com", Some("fra1")),
+            ("pintail-alibaba", "s3.oss-cn-hangzhou.aliyuncs.com", Some("cn-hangzhou")),
+            (
+                "pintail-oracle",
+                "ours.compat.objectstorage.eu-frankfurt-1.oraclecloud.com",
+                Some("eu-frankfurt-1"),
+            ),
+            (
+                "pintail-aws-privatelink",
+                "bucket.vpce-1a2b.s3.eu-west-1.vpce.amazonaws.com",
+                Some("eu-west-1"),
+            ),
+            ("pintail-minio", "minio.example.com", None),
+        ] {
+            let found = effective(vendor).region_of(host);
+            assert_eq!(found.as_ref().map(Region::as_str), region, "{host}");
+        }
     }
 }

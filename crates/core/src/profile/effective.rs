@@ -9,6 +9,7 @@ use url::Url;
 
 use super::substitute::substitute;
 use super::{Authorization, Profile, ProfileId, Protocol, WayName, key};
+use crate::name::Region;
 
 /// What a profile says about something that a person may have to be asked for.
 ///
@@ -304,6 +305,11 @@ impl Effective {
     /// Returns the way to a credential: the one that `pintail.way` names, else what vendor, OAuth keys and flags say.
     /// `None` for other protocols.
     pub fn way(&self) -> Option<WayName> {
+        (self.protocol == Protocol::S3).then(|| self.way_told().unwrap_or(WayName::Keys))
+    }
+
+    /// As [`Effective::way`]; `None` also where the profile is no more than the protocol itself, whose keys are a guess.
+    pub fn way_told(&self) -> Option<WayName> {
         if self.protocol != Protocol::S3 {
             return None;
         }
@@ -315,12 +321,15 @@ impl Effective {
         }
         let oauth_urls = self.oauth_authorization_url.is_some() || self.oauth_token_url.is_some();
         let can = &self.configurable;
+        let bare = self.vendor == self.protocol.to_string();
         Some(if self.authorization.is_oauth() || oauth_urls {
             WayName::WebIdentity
         } else if self.context.as_deref().is_some_and(is_web_address) {
             WayName::InstanceMetadata
         } else if can.anonymous && !can.username && !can.password && !can.oauth {
             WayName::Anonymous
+        } else if bare {
+            return None;
         } else {
             WayName::Keys
         })
@@ -332,6 +341,27 @@ impl Effective {
         let label = self.placeholders.hostname.as_deref()?;
         let host = label.contains("REGION").then(|| label.replace("REGION", region))?;
         (!host.contains(|c: char| c.is_ascii_uppercase())).then_some(host)
+    }
+
+    /// Returns the region in a host's name, where the host's label has the word `REGION` in it. Other parts in capital
+    /// letters stand for anything.
+    pub fn region_of(&self, host: &str) -> Option<Region> {
+        let label = self.placeholders.hostname.as_deref()?;
+        let host = host.trim().to_ascii_lowercase();
+        let (wanted, given): (Vec<_>, Vec<_>) = (label.split('.').collect(), host.split('.').collect());
+        if wanted.len() != given.len() {
+            return None;
+        }
+        let mut region = None;
+        for (wanted, given) in wanted.into_iter().zip(given) {
+            if let Some((before, after)) = wanted.split_once("REGION") {
+                region = given.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
+                region?;
+            } else if !wanted.contains(|c: char| c.is_ascii_uppercase()) && wanted != given {
+                return None;
+            }
+        }
+        region?.parse().ok()
     }
 
     /// Returns an OAuth address: as it stands, or where it is a path, at a bookmark's host. `None` if it is neither.

@@ -8,8 +8,8 @@ pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// The places a property may stand in, the strongest first.
 ///
-/// An empty value counts: Cyberduck's files use it to unset what a weaker place sets. A place that has no such notion
-/// gives `None` for it.
+/// White space around a value does not count, and an empty value says nothing: the next name or place is asked. In a profile
+/// it means that a person is asked.
 #[derive(Clone, Copy)]
 pub struct Layers<'a> {
     /// `Custom` of the bookmark.
@@ -42,7 +42,7 @@ pub enum Source {
 /// The value that decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
-    /// The value as it is written there.
+    /// The value as it is written there, without white space around it.
     pub value: String,
     /// Where it stands.
     pub source: Source,
@@ -64,7 +64,8 @@ impl Layers<'_> {
         ];
         for (source, place) in places.into_iter().filter(|(source, _)| may_say(*source, setting.name)) {
             for name in setting.names() {
-                if let Some(value) = place(name) {
+                let value = place(name).map(|text| text.trim().to_owned());
+                if let Some(value) = value.filter(|text| !text.is_empty()) {
                     return Some(Found { value, source, name });
                 }
             }
@@ -73,22 +74,20 @@ impl Layers<'_> {
         Some(Found { value, source: Source::BuiltIn, name: setting.name })
     }
 
-    /// Returns the value that decides, parsed. An empty one is none.
+    /// Returns the value that decides, parsed.
     ///
     /// # Errors
     /// When the value that decides is not one that the property takes. A weaker place does not help out.
     pub fn value(&self, setting: &Setting) -> Result<Option<(Value, Source)>, SettingError> {
         match self.find(setting) {
-            Some(found) if !found.value.trim().is_empty() => {
-                Ok(Some((setting.check(&found.value)?, found.source)))
-            }
-            _ => Ok(None),
+            Some(found) => Ok(Some((setting.check(&found.value)?, found.source))),
+            None => Ok(None),
         }
     }
 }
 
 /// Tells whether a place is asked for a property at all.
-fn may_say(source: Source, name: &str) -> bool {
+pub(crate) fn may_say(source: Source, name: &str) -> bool {
     match source {
         Source::Bookmark => !property::OWN.contains(&name),
         Source::Profile => !property::OWN.contains(&name) && !property::LOCAL_FILES.contains(&name),

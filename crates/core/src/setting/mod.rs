@@ -13,10 +13,12 @@ use std::time::Duration;
 use url::Url;
 
 pub use catalogue::catalogue;
+pub(crate) use layers::may_say;
 pub use layers::{Found, Layers, Lookup, Source};
 
 use crate::name::{ClientId, NameError, Region, RoleArn, SessionName, Tenant};
 use crate::retry::Retry;
+use crate::web_address;
 
 /// One property.
 #[derive(Debug, PartialEq, Eq)]
@@ -51,7 +53,7 @@ pub enum Honoured {
 pub enum Kind {
     /// Any text, also an empty one.
     Text,
-    /// `true` or `false`.
+    /// `true` or `false`, in any case, or `1` or `0`.
     Flag,
     /// A whole number within these bounds.
     Integer {
@@ -195,6 +197,18 @@ impl fmt::Display for Kind {
     }
 }
 
+/// Reads a switch: `true` or `1`, `false` or `0`, in any case and with white space around it. `None` for any other word, which
+/// is never taken for either.
+pub fn flag(text: &str) -> Option<bool> {
+    let text = text.trim();
+    let is = |words: [&str; 2]| words.iter().any(|word| word.eq_ignore_ascii_case(text));
+    match (is(["true", "1"]), is(["false", "0"])) {
+        (true, _) => Some(true),
+        (_, true) => Some(false),
+        _ => None,
+    }
+}
+
 /// Returns the property of a name or alias, in the same case.
 pub fn find(name: &str) -> Option<&'static Setting> {
     let by_name = catalogue().iter().find(|setting| setting.name == name);
@@ -215,9 +229,10 @@ impl Setting {
         const SHOWN_CHARS_MAX: usize = 200;
         let text = value.trim();
         let wrong = || {
-            // A text with a password in it is not repeated.
-            let shown = if Url::parse(text).is_ok_and(|url| url.password().is_some()) { "…" } else { text };
-            let text = shown.chars().take(SHOWN_CHARS_MAX).collect();
+            let text = match self.kind {
+                Kind::Address | Kind::AddressOr(_) | Kind::Redirect => web_address::shown(text),
+                _ => text.chars().take(SHOWN_CHARS_MAX).collect(),
+            };
             SettingError::Value { name: self.name, text, kind: self.kind }
         };
         let fault = |source| SettingError::Name { name: self.name, source };
@@ -229,11 +244,7 @@ impl Setting {
         let word = |words: &'static [&'static str]| words.iter().copied().find(|word| *word == text);
         Ok(match self.kind {
             Kind::Text => Value::Text(text.to_owned()),
-            Kind::Flag => match text {
-                "true" => Value::Flag(true),
-                "false" => Value::Flag(false),
-                _ => return Err(wrong()),
-            },
+            Kind::Flag => Value::Flag(flag(text).ok_or_else(wrong)?),
             Kind::Integer { min, max } => Value::Integer(number(min, max)?),
             Kind::Bytes { min, max } => Value::Bytes(number(min, max)?),
             Kind::Seconds { min, max } => Value::Duration(Duration::from_secs(number(min, max)?)),
@@ -242,10 +253,10 @@ impl Setting {
                 None => Value::Duration(Duration::from_secs(number(min, max)?)),
             },
             Kind::Choice(words) => Value::Choice(word(words).ok_or_else(wrong)?),
-            Kind::Address => Value::Address(address(text).ok_or_else(wrong)?),
+            Kind::Address => Value::Address(web_address::parse(text).map_err(|_| wrong())?),
             Kind::AddressOr(words) => match word(words) {
                 Some(word) => Value::Choice(word),
-                None => Value::Address(address(text).ok_or_else(wrong)?),
+                None => Value::Address(web_address::parse(text).map_err(|_| wrong())?),
             },
             Kind::Redirect => Value::Address(Url::parse(text).map_err(|_| wrong())?),
             Kind::Words => Value::Words(text.split_whitespace().map(str::to_owned).collect()),
@@ -256,15 +267,6 @@ impl Setting {
             Kind::ClientId => Value::ClientId(text.parse().map_err(fault)?),
         })
     }
-}
-
-fn address(text: &str) -> Option<Url> {
-    Url::parse(text).ok().filter(|url| {
-        matches!(url.scheme(), "http" | "https")
-            && url.has_host()
-            && url.username().is_empty()
-            && url.password().is_none()
-    })
 }
 
 #[cfg(test)]

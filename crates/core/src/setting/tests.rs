@@ -33,6 +33,50 @@ fn everything_that_a_connection_reads_is_honoured_in_the_table() {
 }
 
 #[test]
+fn what_is_honoured_in_the_table_is_read_somewhere() {
+    // Beside a connection: how transfers go (`connect::Tuning`), and what variables of profiles stand for.
+    const ELSEWHERE: [&str; 13] = [
+        "oauth.handler.scheme",
+        "oauth.application.identifier",
+        "application.identifier",
+        "application.name",
+        "connection.timeout.seconds",
+        "connection.retry",
+        "s3.listing.chunksize",
+        "s3.delete.multiple.partition",
+        "s3.upload.multipart.threshold",
+        "s3.upload.multipart.size",
+        "s3.upload.multipart.concurrency",
+        "s3.storage.class",
+        "s3.url.expire.seconds",
+    ];
+    for setting in catalogue().iter().filter(|setting| setting.honoured == Honoured::Yes) {
+        let read = property::ALL.contains(&setting.name) || ELSEWHERE.contains(&setting.name);
+        assert!(read, "{} is honoured, and nothing reads it", setting.name);
+    }
+    assert_eq!(find("external_id").unwrap().name, property::EXTERNAL_ID);
+}
+
+#[test]
+fn switches_are_read_by_one_rule() {
+    for (text, expected) in [
+        ("true", Some(true)),
+        (" True ", Some(true)),
+        ("1", Some(true)),
+        ("FALSE", Some(false)),
+        ("0", Some(false)),
+        ("yes", None),
+        ("no", None),
+        ("01", None),
+        ("", None),
+    ] {
+        assert_eq!(flag(text), expected, "{text}");
+        let checked = find("pintail.fips").unwrap().check(text).ok();
+        assert_eq!(checked, expected.map(Value::Flag), "{text}");
+    }
+}
+
+#[test]
 fn values_are_checked() {
     for (name, text, message) in [
         (
@@ -47,7 +91,8 @@ fn values_are_checked() {
         ("s3.upload.multipart.size", "1048576", "a number of bytes from 5242880 to 5368709120"),
         ("s3.url.expire.seconds", "604801", "a number of seconds from 1 to 604800"),
         ("s3.bucket.virtualhost.disable", "yes", "true or false"),
-        ("s3.bucket.virtualhost.disable", "True", "true or false"),
+        ("s3.bucket.virtualhost.disable", "2", "true or false"),
+        ("pintail.s3.endpoint", "https://u:hunter2@", "is \"…\""),
         ("s3.signature.version", "AWS2", "it has to be AWS4HMACSHA256"),
         ("s3.storage.class", "standard", "one of STANDARD, "),
         ("s3.assumerole.durationseconds", "60", "from 900 to 43200, or longest or service"),
@@ -99,9 +144,14 @@ fn the_strongest_place_decides_and_in_it_the_own_name() {
         layers.value(timeout).unwrap(),
         Some((Value::Duration(Duration::from_secs(30)), Source::BuiltIn))
     );
-    // An empty value unsets, and a wrong one is not passed over.
+    // An empty value says nothing, also under the own name, and a wrong one is not passed over.
     let empty: Lookup<'_> = &|_| Some(" ".to_owned());
-    assert_eq!(Layers { bookmark: empty, ..layers }.value(timeout).unwrap(), None);
+    assert_eq!(
+        Layers { bookmark: empty, ..layers }.value(timeout).unwrap(),
+        Some((Value::Duration(Duration::from_secs(30)), Source::BuiltIn))
+    );
+    let hidden: Lookup<'_> = &|name| Some(if name == "role_arn" { " ".into() } else { " R ".to_owned() });
+    assert_eq!(found(hidden, none, &own_3), expected("R", Source::Bookmark, "s3.assumerole.rolearn"));
     let wrong: Lookup<'_> = &|_| Some("soon".to_owned());
     assert!(Layers { bookmark: wrong, profile: &|_| Some("5".to_owned()), ..layers }.value(timeout).is_err());
 }

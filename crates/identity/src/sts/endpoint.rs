@@ -75,7 +75,8 @@ impl StsEndpoint {
         let host = match choice {
             EndpointChoice::Custom(url) => {
                 check_custom(url)?;
-                return Ok(Self { url: url.clone(), signing_region: region.clone() });
+                let own = url.host_str().and_then(region_of_host);
+                return Ok(Self { url: url.clone(), signing_region: own.unwrap_or_else(|| region.clone()) });
             }
             EndpointChoice::DualStack => format!("sts.{region}.{}", dual_stack("dual-stack")?),
             EndpointChoice::Fips => {
@@ -107,6 +108,21 @@ impl StsEndpoint {
     pub fn signing_region(&self) -> &Region {
         &self.signing_region
     }
+}
+
+/// Returns the region of a host of AWS's own, which takes no signature for another one: `sts[-fips].REGION.` and the suffix of
+/// a partition, or the global host.
+fn region_of_host(host: &str) -> Option<Region> {
+    let host = host.to_ascii_lowercase();
+    if host == "sts.amazonaws.com" {
+        return Some(Partition::Aws.default_region());
+    }
+    let rest = host.strip_prefix("sts.").or_else(|| host.strip_prefix("sts-fips."))?;
+    let (region, suffix) = rest.split_once('.')?;
+    let region: Region = region.parse().ok()?;
+    let partition = region.partition();
+    let own = suffix == partition.dns_suffix() || Some(suffix) == partition.dual_stack_suffix();
+    own.then_some(region)
 }
 
 fn parsed(host: &str, region: &Region) -> Result<Url, EndpointError> {
@@ -188,6 +204,25 @@ mod tests {
             (C::FipsDualStack, "us-west-2", "https://sts-fips.us-west-2.api.aws/ us-west-2"),
         ] {
             assert_eq!(url(&choice, region).as_deref(), Ok(expected), "{choice:?} {region}");
+        }
+    }
+
+    #[test]
+    fn hosts_of_aws_are_signed_for_their_own_region() {
+        for (address, signed) in [
+            ("https://sts.eu-west-1.amazonaws.com/", "eu-west-1"),
+            ("https://STS.cn-northwest-1.amazonaws.com.cn", "cn-northwest-1"),
+            ("https://sts.us-gov-east-1.amazonaws.com/", "us-gov-east-1"),
+            ("https://sts-fips.us-west-2.amazonaws.com/", "us-west-2"),
+            ("https://sts.eu-west-1.api.aws/", "eu-west-1"),
+            ("https://sts.amazonaws.com/", "us-east-1"),
+            ("https://sts.example.com/", "ap-south-1"),
+            ("https://sts.eu-west-1.amazonaws.com.example.com/", "ap-south-1"),
+            ("https://vpce-1.sts.eu-west-1.vpce.amazonaws.com/", "ap-south-1"),
+        ] {
+            let choice = EndpointChoice::Custom(address.parse().unwrap());
+            let endpoint = StsEndpoint::new(&choice, &"ap-south-1".parse().unwrap()).unwrap();
+            assert_eq!(endpoint.signing_region().as_str(), signed, "{address}");
         }
     }
 

@@ -1,8 +1,9 @@
 //! What bookmarks, profiles and preferences mean together.
 
 use super::*;
+use crate::bookmark::Bookmark;
 use crate::name::Tenant;
-use crate::profile::{ProfileId, builtin};
+use crate::profile::{Effective, ProfileId, Scheme, builtin};
 
 fn bookmark(custom: &[(&str, &str)]) -> Bookmark {
     let mut bookmark = Bookmark::new(&"work".parse().unwrap(), "11111111-2222-4333-8444-555555555555");
@@ -312,4 +313,302 @@ fn every_profile_of_ours_says_what_it_needs() {
         let read = read(&empty, &profile);
         assert!(read.is_ok(), "{}: {read:?}", one.vendor);
     }
+}
+
+#[test]
+fn a_switch_that_keeps_safe_never_fails_open() {
+    for (text, expected) in [
+        ("true", Some(true)),
+        ("TRUE", Some(true)),
+        ("1", Some(true)),
+        ("false", Some(false)),
+        ("0", Some(false)),
+        ("", Some(false)),
+        ("yes", None),
+        ("2", None),
+    ] {
+        let mut bookmark = bookmark(&[("pintail.way", "anonymous")]);
+        bookmark.set("Readonly", text);
+        match (read(&bookmark, &amazon()), expected) {
+            (Ok(connection), Some(expected)) => assert_eq!(connection.read_only, expected, "{text}"),
+            (Err(error), None) => assert!(error.to_string().contains(text), "{error}"),
+            (other, _) => panic!("{text}: {other:?}"),
+        }
+    }
+}
+
+/// What each place may say: nothing, or a value of its own.
+type Said<'a> = Option<&'a [(&'a str, &'a str)]>;
+
+fn layered(
+    bookmark: Said<'_>,
+    keys: &dyn Fn(&mut Effective),
+    property: Said<'_>,
+    preferences: Said<'_>,
+) -> Connection {
+    let mut own =
+        self::bookmark(&[("OAuth Client ID", "own"), ("role_arn", "arn:aws:iam::123456789012:role/R")]);
+    own.set_custom("OAuth Client ID", None);
+    for (key, text) in bookmark.unwrap_or_default() {
+        own.set_custom(key, Some(text));
+    }
+    let mut profile = amazon();
+    profile.vendor = "v".into();
+    profile.oauth_client_id = Answer::Value("profile".into());
+    profile.oauth_authorization_url =
+        Some("https://login.microsoftonline.com/contoso.com/oauth2/v2.0/authorize".into());
+    keys(&mut profile);
+    for (key, text) in property.unwrap_or_default() {
+        profile.properties.push(((*key).into(), (*text).into()));
+    }
+    let preferences = |name: &str| {
+        let mut all = preferences.unwrap_or_default().iter();
+        all.find(|(key, _)| *key == name).map(|(_, text)| (*text).to_owned())
+    };
+    Connection::of(&Sources { bookmark: &own, profile: &profile, preferences: &preferences }).unwrap()
+}
+
+#[test]
+fn each_property_is_decided_place_by_place() {
+    type Shown = fn(&Connection) -> String;
+    type Keys = fn(&mut Effective);
+    let rows: [(&str, [&str; 4], Keys, &str, Shown); 5] = [
+        (
+            "s3.location",
+            ["eu-west-1", "eu-west-2", "eu-west-3", "us-east-1"],
+            |profile| profile.region = Some("eu-south-1".into()),
+            "eu-south-1",
+            |it| it.region.to_string(),
+        ),
+        (
+            "pintail.sts.endpoint",
+            ["https://b.example/", "https://p.example/", "https://d.example/", "Regional"],
+            |profile| profile.sts_endpoint = Some("https://k.example/".into()),
+            "https://k.example/",
+            |it| match &it.sts_endpoint {
+                StsEndpoint::Custom(url) => url.to_string(),
+                other => format!("{other:?}"),
+            },
+        ),
+        (
+            "pintail.redirect",
+            ["http://localhost/b", "http://localhost/p", "http://localhost/d", "http://localhost/"],
+            |profile| profile.oauth_redirect_url = Some("x-k://oauth".into()),
+            "x-k://oauth",
+            |it| match &web(it).redirect {
+                Redirect::Loopback(url) | Redirect::Scheme(url) => url.to_string(),
+            },
+        ),
+        (
+            "OAuth Client Secret",
+            ["b", "p", "d", "Public"],
+            |profile| profile.oauth_client_secret = Answer::Value("k".into()),
+            "k",
+            |it| match &web(it).authentication {
+                Authentication::SecretInFile(secret) => secret.expose().to_owned(),
+                other => format!("{other:?}"),
+            },
+        ),
+        (
+            "pintail.tenant",
+            ["b.example", "p.example", "d.example", "nobody"],
+            |profile| {
+                profile.oauth_authorization_url =
+                    Some("https://login.microsoftonline.us/k.example/oauth2/v2.0/authorize".into())
+            },
+            "k.example https://login.microsoftonline.us/",
+            |it| match &web(it).issuer {
+                Issuer::Entra { tenant, authority: None } => tenant.to_string(),
+                Issuer::Entra { tenant, authority: Some(url) } => format!("{tenant} {url}"),
+                Issuer::Other(issuer) => issuer.to_string(),
+            },
+        ),
+    ];
+    for (name, [bookmark, profile, preferences, usual], keys, by_key, shown) in rows {
+        let (b, p, d) = ([(name, bookmark)], [(name, profile)], [(name, preferences)]);
+        let without: Keys = |profile| {
+            profile.oauth_authorization_url = None;
+            profile.properties.push(("pintail.way".into(), "web-identity".into()));
+        };
+        let of = |b, keys: &dyn Fn(&mut Effective), p, d| shown(&layered(b, keys, p, d));
+        assert_eq!(of(Some(&b[..]), &keys, Some(&p[..]), Some(&d[..])), bookmark, "{name}");
+        assert_eq!(of(None, &keys, Some(&p[..]), Some(&d[..])), profile, "{name}");
+        assert_eq!(of(None, &keys, None, Some(&d[..])), by_key, "{name}");
+        if name == "pintail.tenant" {
+            assert_eq!(of(None, &without, None, Some(&d[..])), preferences, "{name}");
+        } else {
+            assert_eq!(of(None, &|_| {}, None, Some(&d[..])), preferences, "{name}");
+            assert_eq!(of(None, &|_| {}, None, None), usual, "{name}");
+            // An empty value says nothing in any place.
+            let empty = [(name, " ")];
+            assert_eq!(of(Some(&empty[..]), &|_| {}, Some(&empty[..]), Some(&d[..])), preferences, "{name}");
+        }
+    }
+}
+
+#[test]
+fn preferences_do_not_change_what_a_profile_tells() {
+    let keys = |_: &mut Effective| {};
+    let way = layered(None, &keys, None, Some(&[("pintail.way", "anonymous")])).way;
+    assert_eq!(way.name(), WayName::WebIdentity);
+    let issuer = layered(None, &keys, None, Some(&[("pintail.issuer", "https://id.example")]));
+    let entra = |tenant: &str, authority: Option<&str>| Issuer::Entra {
+        tenant: tenant.parse().unwrap(),
+        authority: authority.map(|url| url.parse().unwrap()),
+    };
+    assert_eq!(web(&issuer).issuer, entra("contoso.com", None));
+    let client = layered(None, &keys, None, Some(&[("OAuth Client ID", "other")]));
+    assert_eq!(web(&client).client_id.as_str(), "profile");
+    // A tenant is not looked for at the authority of a weaker place, and an empty secret is one that is not there.
+    let authority: &[(&str, &str)] =
+        &[("pintail.authority", "https://login.example"), ("OAuth Client Secret", "s")];
+    let tenant: &[(&str, &str)] = &[("pintail.tenant", "fabrikam.com")];
+    let public = |profile: &mut Effective| profile.oauth_client_secret = Answer::Empty;
+    let connection = layered(Some(tenant), &public, None, Some(authority));
+    assert_eq!(web(&connection).issuer, entra("fabrikam.com", None));
+    assert_eq!(web(&connection).authentication, Authentication::Public);
+    let connection = layered(Some(&authority[..1]), &public, Some(tenant), None);
+    assert_eq!(web(&connection).issuer, entra("fabrikam.com", Some("https://login.example")));
+    // Where nothing tells the way, they do.
+    let preferences = |name: &str| (name == "pintail.way").then(|| "anonymous".to_owned());
+    let (bookmark, profile) = (bookmark(&[]), amazon());
+    let connection =
+        Connection::of(&Sources { bookmark: &bookmark, profile: &profile, preferences: &preferences });
+    assert_eq!(connection.unwrap().way, Way::Anonymous);
+}
+
+#[test]
+fn the_region_in_the_bookmarks_host_beats_profile_and_preferences() {
+    let of = |host: &str, region: Option<&str>, vendor: &str, of_profile: Option<&str>| {
+        let mut bookmark = bookmark(&[("pintail.way", "anonymous")]);
+        bookmark.set("Hostname", host);
+        if let Some(region) = region {
+            bookmark.set("Region", region);
+        }
+        let mut profile = builtin::find(&ProfileId::s3(Some(vendor))).unwrap().profile().effective(&|_| None);
+        profile.region = of_profile.map(str::to_owned).or(profile.region);
+        let preferences = |name: &str| (name == "s3.location").then(|| "sa-east-1".to_owned());
+        let sources = Sources { bookmark: &bookmark, profile: &profile, preferences: &preferences };
+        Connection::of(&sources).unwrap().region.to_string()
+    };
+    let (host, general) = ("files.s3.eu-west-3.amazonaws.com", "s3.amazonaws.com");
+    for (host, region, vendor, of_profile, expected) in [
+        (host, Some("eu-west-1"), "s3", Some("eu-west-2"), "eu-west-1"),
+        (host, None, "s3", Some("eu-west-2"), "eu-west-3"),
+        (general, None, "s3", Some("eu-west-2"), "eu-west-2"),
+        (general, None, "s3", None, "sa-east-1"),
+        ("bucket.vpce-1.s3.eu-west-3.vpce.amazonaws.com", None, "s3", Some("eu-west-2"), "eu-west-3"),
+        ("s3.eu-central-2.wasabisys.com", None, "pintail-wasabi", None, "eu-central-2"),
+        ("fra1.digitaloceanspaces.com", None, "pintail-digitalocean-spaces", None, "fra1"),
+        ("s3.wasabisys.com", None, "pintail-wasabi", None, "us-east-1"),
+    ] {
+        assert_eq!(of(host, region, vendor, of_profile), expected, "{host} {region:?} {of_profile:?}");
+    }
+    // Without anything said, the partition of the host.
+    let mut china = bookmark(&[("pintail.way", "anonymous")]);
+    china.set("Hostname", "s3.amazonaws.com.cn");
+    let china = read(&china, &amazon()).unwrap();
+    assert_eq!((china.region.as_str(), china.region_said), ("cn-north-1", false));
+}
+
+#[test]
+fn an_endpoint_in_a_weaker_place_gives_way_to_a_host_of_ones_own() {
+    let of = |host: Option<&str>| {
+        let mut bookmark = bookmark(&[("pintail.way", "anonymous")]);
+        if let Some(host) = host {
+            bookmark.set("Hostname", host);
+        }
+        let preferences =
+            |name: &str| (name == "pintail.s3.endpoint").then(|| "http://127.0.0.1:9/".to_owned());
+        let sources = Sources { bookmark: &bookmark, profile: &amazon(), preferences: &preferences };
+        Connection::of(&sources).unwrap().s3_endpoint.map(|url| url.to_string())
+    };
+    let weaker = Some("http://127.0.0.1:9/".to_owned());
+    assert_eq!(
+        [of(None), of(Some("s3.amazonaws.com")), of(Some("127.0.0.1"))],
+        [(); 3].map(|()| weaker.clone())
+    );
+    assert_eq!(of(Some("minio.example")).as_deref(), Some("https://minio.example/"));
+    assert_eq!(of(Some("s3.eu-west-1.amazonaws.com")), None);
+}
+
+#[test]
+fn a_path_beside_a_bucket_in_the_host_is_inside_it() {
+    for (host, path, expected) in [
+        ("files.s3.eu-west-1.amazonaws.com", Some("/a/b"), Some("/files/a/b")),
+        ("files.s3.eu-west-1.amazonaws.com", Some("a"), Some("/files/a")),
+        ("files.s3.eu-west-1.amazonaws.com", Some("/"), Some("/files")),
+        ("files.s3.eu-west-1.amazonaws.com", None, Some("/files")),
+        ("s3.eu-west-1.amazonaws.com", Some("/files/a"), Some("/files/a")),
+        ("s3.eu-west-1.amazonaws.com", None, None),
+    ] {
+        let mut bookmark = bookmark(&[("pintail.way", "anonymous")]);
+        bookmark.set("Hostname", host);
+        if let Some(path) = path {
+            bookmark.set("Path", path);
+        }
+        assert_eq!(read(&bookmark, &amazon()).unwrap().default_path.as_deref(), expected, "{host} {path:?}");
+    }
+}
+
+#[test]
+fn keys_of_a_profile_are_followed_or_refused() {
+    let anonymous = bookmark(&[("pintail.way", "anonymous")]);
+    let host = |host: &str| Some(host.to_owned());
+    let context =
+        Effective { context: Some("/swift/v1".into()), default_hostname: host("x.example"), ..amazon() };
+    let endpoint = read(&anonymous, &context).unwrap().s3_endpoint.unwrap();
+    assert_eq!(endpoint.as_str(), "https://x.example/swift/v1");
+    let error = read(&anonymous, &Effective { default_hostname: amazon().default_hostname, ..context });
+    assert!(error.unwrap_err().to_string().contains("/swift/v1"));
+
+    let old = Effective { authorization: Authorization::Signature2, ..amazon() };
+    let mut keys = bookmark(&[]);
+    keys.set("Username", "AKIAEXAMPLE");
+    assert_eq!(read(&keys, &old), Err(ConnectionError::Signature2));
+    assert!(read(&anonymous, &old).is_ok());
+}
+
+#[test]
+fn a_sign_in_at_the_bookmarks_host_is_at_its_port() {
+    let profile = Effective {
+        oauth_authorization_url: Some("/realms/staff/protocol/openid-connect/auth".into()),
+        ..amazon()
+    };
+    let mut bookmark = bookmark(&ENOUGH[1..]);
+    bookmark.set("Hostname", "id.example");
+    bookmark.set("Port", "8443");
+    let connection = read(&bookmark, &profile).unwrap();
+    let Issuer::Other(issuer) = &web(&connection).issuer else { panic!("Entra") };
+    assert_eq!(issuer.as_str(), "https://id.example:8443/realms/staff");
+}
+
+#[test]
+fn answers_come_back_or_the_error_says_where_to() {
+    for (text, expected) in [
+        ("http://localhost:8080/x", Some("http://localhost:8080/x")),
+        ("http://127.0.0.1/", Some("http://127.0.0.1/")),
+        ("http://[::1]/", Some("http://[::1]/")),
+        ("https://cyberduck.io/oauth", Some("x-cyberduck-action://oauth")),
+        ("https://cyberduck.io/oauth/", Some("x-cyberduck-action://oauth")),
+        ("x-app://oauth", Some("x-app://oauth")),
+        ("https://cyberduck.io/oauth2", None),
+        ("https://app.example/oauth", None),
+        ("http://app.example/", None),
+        ("urn:ietf:wg:oauth:2.0:oob", None),
+        ("http://u:hunter2@", None),
+    ] {
+        match (redirect(Some(text)), expected) {
+            (Ok(Redirect::Loopback(url) | Redirect::Scheme(url)), Some(expected)) => {
+                assert_eq!(url.as_str(), expected);
+            }
+            (Err(error), None) => {
+                let error = error.to_string();
+                assert!(error.contains("http://localhost/") && !error.contains("hunter2"), "{error}");
+            }
+            (other, _) => panic!("{text}: {other:?}"),
+        }
+    }
+    let error = read(&bookmark(&[("pintail.s3.endpoint", "https://u:hunter2@x")]), &amazon()).unwrap_err();
+    assert!(!error.to_string().contains("hunter2"), "{error}");
 }

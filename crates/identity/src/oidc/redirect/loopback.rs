@@ -35,6 +35,8 @@ use super::{Arrival, Expected, Ignored, Notice, Outcome, RedirectError, Redirect
 pub enum LoopbackHost {
     /// `127.0.0.1`, as RFC 8252 prefers. Entra compares its port.
     Ipv4,
+    /// `[::1]`, which not every machine has.
+    Ipv6,
     /// `localhost`, the one name for which Entra takes any port.
     #[default]
     Localhost,
@@ -73,7 +75,8 @@ impl LoopbackOptions {
         let host = match url.host() {
             Some(Host::Domain("localhost")) => LoopbackHost::Localhost,
             Some(Host::Ipv4(Ipv4Addr::LOCALHOST)) => LoopbackHost::Ipv4,
-            _ => return Err(refused("is not at localhost or 127.0.0.1")),
+            Some(Host::Ipv6(Ipv6Addr::LOCALHOST)) => LoopbackHost::Ipv6,
+            _ => return Err(refused("is not at localhost, 127.0.0.1 or [::1]")),
         };
         if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() {
             return Err(refused("holds more than a host, a port and a path"));
@@ -114,6 +117,12 @@ impl Loopback {
         let port = v4.local_addr().map_err(RedirectError::Io)?.port();
         let host = match options.host {
             LoopbackHost::Ipv4 => "127.0.0.1",
+            LoopbackHost::Ipv6 if v6.is_none() => {
+                let source = io::Error::from(io::ErrorKind::AddrNotAvailable);
+                let address = SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), port);
+                return Err(RedirectError::Bind { address: address.to_string(), source });
+            }
+            LoopbackHost::Ipv6 => "[::1]",
             LoopbackHost::Localhost => "localhost",
         };
         Ok(Self {
@@ -531,14 +540,14 @@ mod tests {
                 .ok()
                 .map(|options| (options.host, options.port, options.path))
         };
-        use LoopbackHost::{Ipv4, Localhost};
+        use LoopbackHost::{Ipv4, Ipv6, Localhost};
         assert_eq!(read("http://localhost"), Some((Localhost, None, "/".into())));
         assert_eq!(read("http://localhost:8765/Cb"), Some((Localhost, Some(8765), "/Cb".into())));
         assert_eq!(read("http://127.0.0.1:0/"), Some((Ipv4, None, "/".into())));
+        assert_eq!(read("http://[::1]:1/"), Some((Ipv6, Some(1), "/".into())));
         assert_eq!(read("http://localhost:80/"), Some((Localhost, Some(80), "/".into())));
         for bad in [
             "https://localhost",
-            "http://[::1]:1/",
             "http://evil.example",
             "pintail://oauth",
             "",
