@@ -234,10 +234,10 @@ fn sign_in(effective: &Effective, findings: &mut Vec<Finding>) {
         }
     };
     let redirect = said(property::REDIRECT).or_else(|| effective.oauth_redirect_url.clone());
-    if let Some(text) = redirect.as_ref().filter(|text| !text.contains("${")) {
-        if read::redirect(Some(text)).is_err() {
-            findings.push(Finding::RedirectNotOurs(text.clone()));
-        }
+    if let Some(text) = redirect.as_ref().filter(|text| !text.contains("${"))
+        && read::redirect(Some(text)).is_err()
+    {
+        findings.push(Finding::RedirectNotOurs(text.clone()));
     }
     if let Some(tenant) = tenant {
         if ["common", "organizations", "consumers"].contains(&tenant.as_str()) {

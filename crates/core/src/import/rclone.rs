@@ -139,7 +139,7 @@ fn place(name: &str, remote: &Remote) -> Foreign {
     if place.region.is_none() {
         place.region = place.parsed("location_constraint", value("location_constraint"));
     }
-    place.region = place.region.or(by_host.flatten());
+    place.region = place.region.or_else(|| by_host.flatten());
     // rclone's default is path style, and most providers have a quirk that turns it off; these have none.
     place.path_style = match flag(value("force_path_style")) {
         Some(style) => Some(style),

@@ -88,7 +88,7 @@ fn place(values: &BTreeMap<&str, Secret>) -> Foreign {
         Some("EU") => Some("eu-west-1"),
         other => other,
     };
-    place.region = place.parsed("bucket_location", location).or(by_host.flatten());
+    place.region = place.parsed("bucket_location", location).or_else(|| by_host.flatten());
     if flag(value("signature_v2")) == Some(true) {
         place.note("signature_v2 asks for signatures of version 2; only version 4 is there");
     }

@@ -414,7 +414,7 @@ fn each_property_is_decided_place_by_place() {
             ["b.example", "p.example", "d.example", "nobody"],
             |profile| {
                 profile.oauth_authorization_url =
-                    Some("https://login.microsoftonline.us/k.example/oauth2/v2.0/authorize".into())
+                    Some("https://login.microsoftonline.us/k.example/oauth2/v2.0/authorize".into());
             },
             "k.example https://login.microsoftonline.us/",
             |it| match &web(it).issuer {
