@@ -149,8 +149,7 @@ fn signals_to_pintail_reach_the_command_and_its_end_is_waited_for() {
         (Signal::QUIT, "QUIT"),
     ];
     for (signal, name) in all {
-        // The shell looks for a signal after each command. In `wait` and `read` it would miss one that comes just before it
-        // blocks, and wait for ever.
+        // The shell looks for a signal after each command; nothing blocks in it, and nothing outlives it that holds its output open.
         let script =
             format!("trap 'echo got {name}; exit 9' {name}; echo ready; while :; do sleep 0.02; done");
         let mut running = cloud.env.pintail(exec(&[], &script)).start();
