@@ -220,17 +220,10 @@ fn issuer_of(sources: &Sources<'_>) -> Result<Issuer, ConnectionError> {
             return Ok(Issuer::Other(issuer.parse()?));
         }
         if let Some(tenant) = sources.at(place, property::TENANT) {
-            let authority = match authority {
-                Some(authority) => Some(authority),
-                // A profile that signs in at another cloud does so for every tenant.
-                None => match sources.address("authority", property::AUTHORITY)? {
-                    Some(authority) => Some(authority),
-                    None => match issuer_by_url(sources) {
-                        Ok(Some(Issuer::Entra { authority, .. })) => authority,
-                        _ => None,
-                    },
-                },
-            };
+            // A profile that signs in at another cloud does so for every tenant.
+            if authority.is_none() && place != Source::Preferences {
+                authority = authority_of_profile(sources)?;
+            }
             return Ok(Issuer::Entra { tenant: tenant.parse()?, authority });
         }
         let by_url = if place == Source::Profile { issuer_by_url(sources)? } else { None };
@@ -247,6 +240,15 @@ fn issuer_of(sources: &Sources<'_>) -> Result<Issuer, ConnectionError> {
         key: property::TENANT,
         option: "--tenant or --issuer",
     })
+}
+
+/// Returns the cloud that the profile signs in at, where it is not the global one.
+fn authority_of_profile(sources: &Sources<'_>) -> Result<Option<Url>, ConnectionError> {
+    let named = sources.address_at(Source::Profile, "authority", property::AUTHORITY)?;
+    Ok(named.or_else(|| match issuer_by_url(sources) {
+        Ok(Some(Issuer::Entra { authority, .. })) => authority,
+        _ => None,
+    }))
 }
 
 /// Tells the issuer by the profile's authorization address, which may be a path at the bookmark's host and port.

@@ -75,7 +75,9 @@ impl Sources<'_> {
             property::REDIRECT => profile.oauth_redirect_url.clone(),
             property::CLIENT_ID => profile.oauth_client_id.value().map(str::to_owned),
             property::CLIENT_SECRET => profile.oauth_client_secret.value().map(str::to_owned),
-            property::METADATA_ENDPOINT => profile.context.clone().filter(|text| text.contains("://")),
+            property::METADATA_ENDPOINT => {
+                profile.context.clone().filter(|text| text.contains("://") && !is_usual_metadata(text))
+            }
             _ => None,
         }
     }
@@ -112,6 +114,13 @@ impl Sources<'_> {
     ) -> Result<String, ConnectionError> {
         self.text(key).ok_or(ConnectionError::Missing { what, key, option })
     }
+}
+
+/// Tells whether an address is that of every instance, with no role in it: profiles write it out, and it decides nothing.
+fn is_usual_metadata(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| {
+        url.host_str() == Some("169.254.169.254") && url.port().is_none() && url.path().ends_with('/')
+    })
 }
 
 /// Parses an address that this program may be sent to.
