@@ -31,6 +31,18 @@ fn write_bookmark(cloud: &Cloud) {
     cloud.env.run(["add", "theirs.duck", "--name", "theirs"]).succeeded();
 }
 
+/// The test cloud by preferences: the built-in profile leads to Entra's `common` there.
+fn by_preferences(cloud: &Cloud) {
+    let summary = cloud.summary();
+    for (key, value) in [
+        ("pintail.authority", cloud.authority().as_str()),
+        ("pintail.s3.endpoint", &summary.s3_endpoint),
+        ("pintail.sts.endpoint", &summary.sts_endpoint),
+    ] {
+        cloud.env.run(["config", "set", key, value]).succeeded();
+    }
+}
+
 /// The test cloud by a profile of the same vendor, which an admin hands out.
 fn by_profile(cloud: &Cloud) {
     let (summary, authority) = (cloud.summary(), cloud.authority());
@@ -78,26 +90,30 @@ fn login(cloud: &Cloud) -> Output {
 /// behaviour: sharing
 #[test]
 fn common_and_a_client_id_work_where_the_app_takes_many_tenants() {
-    let cloud = Cloud::start();
-    by_profile(&cloud);
-    write_bookmark(&cloud);
-    let mut app = cloud.sandbox().world().app(&cloud.summary().client_id).expect("the app");
-    app.multi_tenant = true;
-    cloud.sandbox().world().put_app(app);
-    login(&cloud).succeeded();
-    assert!(cloud.env.run(["ls", "theirs:"]).succeeded().stdout.contains(&cloud.bucket()));
+    for place in [by_preferences, by_profile] {
+        let cloud = Cloud::start();
+        place(&cloud);
+        write_bookmark(&cloud);
+        let mut app = cloud.sandbox().world().app(&cloud.summary().client_id).expect("the app");
+        app.multi_tenant = true;
+        cloud.sandbox().world().put_app(app);
+        login(&cloud).succeeded();
+        assert!(cloud.env.run(["ls", "theirs:"]).succeeded().stdout.contains(&cloud.bucket()));
+    }
 }
 
 /// behaviour: sharing
 #[test]
 fn where_the_app_takes_one_tenant_it_says_what_to_change_and_then_works() {
-    let cloud = Cloud::start();
-    by_profile(&cloud);
-    write_bookmark(&cloud);
-    let ended = login(&cloud);
-    assert_ne!(ended.code(), Some(0));
-    assert!(ended.stdout.contains("pintail bookmark edit theirs --tenant"), "{}", ended.stdout);
-    cloud.env.run(["bookmark", "edit", "theirs", "--tenant", &cloud.summary().tenant]).succeeded();
-    login(&cloud).succeeded();
-    assert!(cloud.env.run(["ls", "theirs:"]).succeeded().stdout.contains(&cloud.bucket()));
+    for place in [by_preferences, by_profile] {
+        let cloud = Cloud::start();
+        place(&cloud);
+        write_bookmark(&cloud);
+        let ended = login(&cloud);
+        assert_ne!(ended.code(), Some(0));
+        assert!(ended.stdout.contains("pintail bookmark edit theirs --tenant"), "{}", ended.stdout);
+        cloud.env.run(["bookmark", "edit", "theirs", "--tenant", &cloud.summary().tenant]).succeeded();
+        login(&cloud).succeeded();
+        assert!(cloud.env.run(["ls", "theirs:"]).succeeded().stdout.contains(&cloud.bucket()));
+    }
 }

@@ -211,25 +211,17 @@ fn web_identity(sources: &Sources<'_>) -> Result<WebIdentity, ConnectionError> {
 /// Issuer, tenant and authority are decided together, in the strongest place that names one of the first two: a tenant is
 /// never looked for at a weaker place's authority. A profile names them by properties, or by where a person signs in.
 fn issuer_of(sources: &Sources<'_>) -> Result<Issuer, ConnectionError> {
-    let mut authority = None;
     for place in PLACES {
-        let here = sources.address_at(place, "authority", property::AUTHORITY)?;
-        // One that stands alone in a stronger place was meant for what a weaker one names.
-        authority = authority.or(here);
         if let Some(issuer) = sources.at(place, property::ISSUER) {
             return Ok(Issuer::Other(issuer.parse()?));
         }
         if let Some(tenant) = sources.at(place, property::TENANT) {
-            // A profile that signs in at another cloud does so for every tenant.
-            if authority.is_none() && place != Source::Preferences {
-                authority = authority_of_profile(sources)?;
-            }
-            return Ok(Issuer::Entra { tenant: tenant.parse()?, authority });
+            return Ok(Issuer::Entra { tenant: tenant.parse()?, authority: authority_of(sources)? });
         }
         let by_url = if place == Source::Profile { issuer_by_url(sources)? } else { None };
         match by_url {
-            Some(Issuer::Entra { tenant, authority: by_url }) => {
-                return Ok(Issuer::Entra { tenant, authority: authority.or(by_url) });
+            Some(Issuer::Entra { tenant, .. }) => {
+                return Ok(Issuer::Entra { tenant, authority: authority_of(sources)? });
             }
             Some(issuer) => return Ok(issuer),
             None => {}
@@ -242,13 +234,20 @@ fn issuer_of(sources: &Sources<'_>) -> Result<Issuer, ConnectionError> {
     })
 }
 
-/// Returns the cloud that the profile signs in at, where it is not the global one.
-fn authority_of_profile(sources: &Sources<'_>) -> Result<Option<Url>, ConnectionError> {
-    let named = sources.address_at(Source::Profile, "authority", property::AUTHORITY)?;
-    Ok(named.or_else(|| match issuer_by_url(sources) {
-        Ok(Some(Issuer::Entra { authority, .. })) => authority,
-        _ => None,
-    }))
+/// Returns the cloud to sign in at, where it is not the global one: a profile that signs in at another one by its addresses
+/// does so for every tenant. Addresses in the global cloud, which every profile of Cyberduck's writes out, decide nothing.
+fn authority_of(sources: &Sources<'_>) -> Result<Option<Url>, ConnectionError> {
+    for place in PLACES {
+        if let Some(named) = sources.address_at(place, "authority", property::AUTHORITY)? {
+            return Ok(Some(named));
+        }
+        if place == Source::Profile
+            && let Ok(Some(Issuer::Entra { authority: Some(authority), .. })) = issuer_by_url(sources)
+        {
+            return Ok(Some(authority));
+        }
+    }
+    Ok(None)
 }
 
 /// Tells the issuer by the profile's authorization address, which may be a path at the bookmark's host and port.

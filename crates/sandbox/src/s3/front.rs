@@ -78,7 +78,10 @@ impl Front {
             .as_deref()
             .and_then(|bucket| locked(&core.storage).buckets.get(bucket).map(|bucket| bucket.region.clone()));
         let mut response = match prepare(core, inbound, bucket.as_deref(), bucket_region.as_deref()) {
-            Err(early) => early_response(&early, inbound),
+            Err(early) => {
+                take_in(body).await;
+                early_response(&early, inbound)
+            }
             Ok((caller, query, headers)) => self.pass(inbound, body, caller, query, headers).await,
         };
         finish(&mut response, inbound, bucket_region.as_deref());
@@ -114,6 +117,19 @@ impl Front {
                 tracing::debug!(?error, "s3s could not answer");
                 failed()
             }
+        }
+    }
+}
+
+/// Reads what is still being sent to a request that is refused without it: a client in the middle of its bytes would see the
+/// connection break, and not the answer.
+async fn take_in(mut body: Body) {
+    const BYTES_MAX: usize = 64 << 20;
+    let mut taken = 0;
+    while let Some(Ok(frame)) = body.frame().await {
+        taken += frame.data_ref().map_or(0, bytes::Bytes::len);
+        if taken > BYTES_MAX {
+            return;
         }
     }
 }

@@ -464,13 +464,13 @@ fn preferences_do_not_change_what_a_profile_tells() {
     assert_eq!(web(&issuer).issuer, entra("contoso.com", None));
     let client = layered(None, &keys, None, Some(&[("OAuth Client ID", "other")]));
     assert_eq!(web(&client).client_id.as_str(), "profile");
-    // A tenant is not looked for at the authority of a weaker place, and an empty secret is one that is not there.
+    // The cloud is the preferences' where nobody else names one, and an empty secret is one that is not there.
     let authority: &[(&str, &str)] =
         &[("pintail.authority", "https://login.example"), ("OAuth Client Secret", "s")];
     let tenant: &[(&str, &str)] = &[("pintail.tenant", "fabrikam.com")];
     let public = |profile: &mut Effective| profile.oauth_client_secret = Answer::Empty;
     let connection = layered(Some(tenant), &public, None, Some(authority));
-    assert_eq!(web(&connection).issuer, entra("fabrikam.com", None));
+    assert_eq!(web(&connection).issuer, entra("fabrikam.com", Some("https://login.example")));
     assert_eq!(web(&connection).authentication, Authentication::Public);
     let connection = layered(Some(&authority[..1]), &public, Some(tenant), None);
     assert_eq!(web(&connection).issuer, entra("fabrikam.com", Some("https://login.example")));
