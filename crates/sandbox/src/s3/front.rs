@@ -1,9 +1,13 @@
 //! The road into `s3s`, and what it cannot say itself: redirects between regions, lifetimes of presigned
 //! addresses by the sandbox's clock, bodies where HTTP wants none, the identifiers of every answer.
 
-use std::sync::Arc;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use percent_encoding::percent_decode_str;
 use s3s::config::{S3Config, StaticConfigProvider};
@@ -104,15 +108,21 @@ impl Front {
         };
         let target =
             query.map_or_else(|| inbound.path().to_owned(), |query| format!("{}?{query}", inbound.path()));
+        let lent = Lent(Arc::new(Mutex::new(body)));
         let request = Request::builder()
             .method(inbound.method.clone())
             .uri(target)
-            .body(s3s::Body::http_body_unsync(body));
+            .body(s3s::Body::http_body_unsync(lent.clone()));
         let Ok(mut request) = request else { return failed() };
         *request.headers_mut() = headers;
         request.extensions_mut().insert(caller);
         match self.service.call(request).await {
-            Ok(response) => response.map(|body| body.map_err(Broken::new).boxed_unsync()),
+            Ok(response) => {
+                if !response.status().is_success() {
+                    take_in(lent).await;
+                }
+                response.map(|body| body.map_err(Broken::new).boxed_unsync())
+            }
             Err(error) => {
                 tracing::debug!(?error, "s3s could not answer");
                 failed()
@@ -121,13 +131,34 @@ impl Front {
     }
 }
 
+/// A body that can still be read when whoever was given it has refused it.
+#[derive(Clone)]
+struct Lent(Arc<Mutex<Body>>);
+
+impl http_body::Body for Lent {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        Pin::new(&mut *locked(&self.0)).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        locked(&self.0).is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        locked(&self.0).size_hint()
+    }
+}
+
 /// Reads what is still being sent to a request that is refused without it: a client in the middle of its bytes would see the
 /// connection break, and not the answer.
-async fn take_in(mut body: Body) {
+async fn take_in(mut body: impl http_body::Body<Data = Bytes> + Unpin) {
     const BYTES_MAX: usize = 64 << 20;
     let mut taken = 0;
     while let Some(Ok(frame)) = body.frame().await {
-        taken += frame.data_ref().map_or(0, bytes::Bytes::len);
+        taken += frame.data_ref().map_or(0, Bytes::len);
         if taken > BYTES_MAX {
             return;
         }
