@@ -7,7 +7,7 @@ use std::time::Instant;
 use pintail_testkit::environment::Run;
 use pintail_testkit::process::Signal;
 
-use super::{Lending, Mount, PATIENCE, SIZE};
+use super::{Lending, Mount, PATIENCE, SIZE, despite_late_arrivals};
 use crate::copying::bytes;
 
 impl Lending {
@@ -81,7 +81,7 @@ fn s5cmd_copies_under_exec_across_a_credentials_end() {
     let content = lending.folder();
     let (target, slow) = (format!("s3://{}/up/", lending.bucket), lending.slow.url());
     let copy = ["--endpoint-url", &slow, "--numworkers", "1", "cp", "up/*", &target];
-    lending.outlived(lending.exec(&[], "s5cmd", &copy).output());
+    lending.outlived(despite_late_arrivals(|| lending.exec(&[], "s5cmd", &copy).output()));
     lending.arrived("up/15", &content);
 }
 
