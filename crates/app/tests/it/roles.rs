@@ -20,7 +20,7 @@ fn a_bookmark_of_several_roles_uses_the_first_and_then_the_last_chosen() {
     let who = cloud.env.run(["whoami", "lab", "--role", name, "--json"]).succeeded().json();
     assert_eq!(who["role"], reader.as_str());
     assert_eq!(chosen(), reader, "the choice is remembered");
-    cloud.env.run(["credentials", "lab", "--role", &full]).succeeded();
+    cloud.env.pintail(["credentials", "lab", "--role", &full]).stdout_is_secret().output().succeeded();
     assert_eq!(chosen(), reader, "another command's choice counts for that run");
     let shown = cloud.env.run(["aws-config", "lab", "--dry-run"]).succeeded();
     let all = format!("{}{}", shown.stdout, shown.stderr);
