@@ -2,7 +2,6 @@
 //! bucket's policy may allow by itself within the account, and must allow too from outside it.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::IpAddr;
 
 use jiff::Timestamp;
@@ -36,21 +35,28 @@ pub(crate) enum Reason {
     ExplicitIdentity,
     ExplicitResource,
     ExplicitSession,
+    ExplicitBoundary,
+    NoBoundary,
     NoIdentity,
     NoResource,
     NoSession,
 }
 
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Reason::ExplicitIdentity => "with an explicit deny in an identity-based policy",
-            Reason::ExplicitResource => "with an explicit deny in a resource-based policy",
-            Reason::ExplicitSession => "with an explicit deny in a session policy",
-            Reason::NoIdentity => "because no identity-based policy allows the action",
-            Reason::NoResource => "because no resource-based policy allows the action",
-            Reason::NoSession => "because no session policy allows the action",
-        })
+impl Reason {
+    /// The end of the message about an action.
+    pub(crate) fn about(self, action: &str) -> String {
+        let denied = |kind: &str| format!("with an explicit deny in {kind}");
+        let silent = |kind: &str| format!("because no {kind} allows the {action} action");
+        match self {
+            Reason::ExplicitIdentity => denied("an identity-based policy"),
+            Reason::ExplicitResource => denied("a resource-based policy"),
+            Reason::ExplicitSession => denied("a session policy"),
+            Reason::ExplicitBoundary => denied("a permissions boundary"),
+            Reason::NoBoundary => silent("permissions boundary"),
+            Reason::NoIdentity => silent("identity-based policy"),
+            Reason::NoResource => silent("resource-based policy"),
+            Reason::NoSession => silent("session policy"),
+        }
     }
 }
 
@@ -101,6 +107,13 @@ pub(crate) fn verdict(account: &Account, asking: &Asking<'_>) -> Verdict {
     }
     if foreign && !by_resource {
         return Verdict::Denied(Reason::NoResource);
+    }
+    if let Some(boundary) = account.boundary_document(asking.principal) {
+        match says(std::slice::from_ref(&boundary)) {
+            Decision::Deny => return Verdict::Denied(Reason::ExplicitBoundary),
+            Decision::Silent => return Verdict::Denied(Reason::NoBoundary),
+            Decision::Allow => {}
+        }
     }
     if session_policies.is_empty() {
         return Verdict::Allowed;

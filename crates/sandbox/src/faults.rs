@@ -15,7 +15,10 @@ use crate::locked;
 pub enum Service {
     /// The identity provider: `discovery`, `keys`, `authorize`, `login`, `consent`, `token`, `devicecode`, `deviceauth`, `logout`.
     Issuer,
-    /// Microsoft Graph: `me`, `organization`.
+    /// Microsoft Graph, by what its documentation calls the operations: `listApplications`, `createApplication`,
+    /// `getApplication`, `updateApplication`, `deleteApplication`, the same of `ServicePrincipal` and
+    /// `Oauth2PermissionGrant`, `listAppRoleAssignedTo`, `createAppRoleAssignedTo`, `deleteAppRoleAssignedTo`,
+    /// `listGroups`, `getGroup`, `listUsers`, `getUser`, …; besides `me`, `memberOf`, `organization`, `userinfo`.
     Graph,
     /// IAM, by AWS's action names.
     Iam,
@@ -23,6 +26,9 @@ pub enum Service {
     Sts,
     /// S3, by AWS's operation names.
     S3,
+    /// IAM Access Analyzer: `ValidatePolicy`.
+    #[serde(rename = "access-analyzer")]
+    AccessAnalyzer,
     /// Identity Center's sign-in, by AWS's action names: `RegisterClient`, `StartDeviceAuthorization`, `CreateToken`; and the
     /// pages `authorize`, `device`, `login`, `confirm`.
     SsoOidc,
@@ -45,6 +51,7 @@ impl Service {
             Service::Iam => "iam",
             Service::Sts => "sts",
             Service::S3 => "s3",
+            Service::AccessAnalyzer => "access-analyzer",
             Service::SsoOidc => "ssooidc",
             Service::Sso => "sso",
             Service::Metadata => "metadata",

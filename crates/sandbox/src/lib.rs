@@ -1,5 +1,5 @@
-//! A small cloud in one process: an Entra-like issuer with a corner of Microsoft Graph, IAM and STS, IAM
-//! Identity Center, the metadata services of machines and containers, the console's sign-in, and S3, over one
+//! A small cloud in one process: an Entra-like issuer, Microsoft Graph as far as apps go, IAM with Access Analyzer,
+//! STS, IAM Identity Center, the metadata services of machines and containers, the console's sign-in, and S3, over one
 //! world of people, apps, users, roles and buckets.
 //!
 //! It exists so that a client can be tested, and shown, against services that really check: tokens are
@@ -23,11 +23,12 @@
 //! # }
 //! ```
 //!
-//! Where things are: `issuer`, `query` with `iam` and `sts`, `s3`, and `doors` with `center`, `metadata` and
+//! Where things are: `issuer` with `graph`, `query` with `iam` and `sts`, `analyzer`, `s3`, and `doors` with `center`, `metadata` and
 //! `signin` are the services; `policy` decides;
 //! `sigv4` and `jose` verify; `world` is the state; `server` is the road in, where [`Faults`] strike and
 //! the [`Recorder`] listens; [`visitor`] plays a person at a browser.
 
+mod analyzer;
 mod authority;
 mod center;
 mod clock;
@@ -66,8 +67,10 @@ pub use faults::{Effect, Fault, Faults, Service};
 pub use options::{Lifetimes, Options, StartError};
 pub use random::{Random, SeededRandom, SystemRandom};
 pub use recorder::{Call, Recorder};
-pub use summary::{ContainerDoor, KeyUser, Person, Summary};
-pub use world::{AdminKey, App, Certificate, Home, Platform, Role, User, World};
+pub use summary::{ContainerDoor, EmptyCloud, KeyUser, Person, Summary};
+pub use world::{
+    AZURE_CLI_SCOPES, AdminKey, App, Certificate, DirectoryRole, Group, Home, Platform, Role, User, World,
+};
 
 use server::Port;
 use world::Core;
@@ -91,6 +94,11 @@ impl Sandbox {
         }
         if options.regions.is_empty() {
             return Err(StartError::NoRegion);
+        }
+        if let Some(id) = &options.account_id
+            && !(id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit()))
+        {
+            return Err(StartError::AccountId(id.clone()));
         }
         let issuer = listen(&options, options.port).await?;
         let above = |steps| if options.port == 0 { 0 } else { options.port.saturating_add(steps) };

@@ -21,8 +21,13 @@ pub struct Options {
     pub lifetimes: Lifetimes,
     /// The tenant's GUID; random when absent.
     pub tenant: Option<String>,
-    /// The app registration's client ID; random when absent.
+    /// The app registration's client ID; random when absent. Without meaning in an empty world.
     pub client_id: Option<String>,
+    /// The AWS account's number, twelve digits; random when absent.
+    pub account_id: Option<String>,
+    /// Whether nothing is set up yet: the tenant with its people, groups and Microsoft's own apps, an AWS account
+    /// with the administrator's key and the sample buckets, and neither app, provider, role nor user.
+    pub empty: bool,
     /// Whether the sample buckets are filled.
     pub samples: bool,
     /// Whether instance metadata is told without a token too, as version 1 of the service did.
@@ -44,6 +49,8 @@ impl Default for Options {
             lifetimes: Lifetimes::default(),
             tenant: None,
             client_id: None,
+            account_id: None,
+            empty: false,
             samples: true,
             metadata_v1: false,
             refresh_token_bytes: 900,
@@ -139,6 +146,9 @@ pub enum StartError {
     /// No region was given.
     #[error("a sandbox needs at least one region")]
     NoRegion,
+    /// The number of the AWS account is not twelve digits.
+    #[error("{0:?} is no number of an AWS account")]
+    AccountId(String),
     /// The issuer's signing key could not be made.
     #[error("cannot make a signing key")]
     SigningKey,

@@ -192,8 +192,9 @@ pub(crate) fn authorize(
             403,
             "AccessDenied",
             format!(
-                "User: {} is not authorized to perform: {action} on resource: {resource} {reason}",
-                account.arn_of(principal)
+                "User: {} is not authorized to perform: {action} on resource: {resource} {}",
+                account.arn_of(principal),
+                reason.about(action)
             ),
         )),
     }

@@ -74,8 +74,7 @@ impl Ids {
         let mut bytes = self.bytes(16);
         bytes[6] = bytes[6] & 0x0f | 0x40;
         bytes[8] = bytes[8] & 0x3f | 0x80;
-        let text = hex(&bytes);
-        format!("{}-{}-{}-{}-{}", &text[..8], &text[8..12], &text[12..16], &text[16..20], &text[20..])
+        dashed(&hex(&bytes))
     }
 
     /// `byte_count` random bytes in the URL-safe alphabet.
@@ -104,6 +103,16 @@ impl Ids {
     pub(crate) fn hex(&self, byte_count: usize) -> String {
         hex(&self.bytes(byte_count))
     }
+}
+
+/// A GUID that always belongs to the same text: for what needs one and has no randomness at hand.
+pub(crate) fn guid_of(text: &str) -> String {
+    let digest = hex(&sha256(text.as_bytes()));
+    dashed(&format!("{}4{}a{}", &digest[..12], &digest[13..16], &digest[17..32]))
+}
+
+fn dashed(digits: &str) -> String {
+    format!("{}-{}-{}-{}-{}", &digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..32])
 }
 
 /// Lower-case hexadecimal.

@@ -29,7 +29,7 @@ use crate::params::Params;
 use crate::recorder::Call;
 use crate::s3::Front;
 use crate::world::Core;
-use crate::{doors, issuer, locked, query};
+use crate::{analyzer, doors, issuer, locked, query};
 
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub(crate) type Body = UnsyncBoxBody<Bytes, Broken>;
@@ -160,7 +160,7 @@ async fn answer(
     let mut body: Body = body.map_err(Broken::new).boxed_unsync();
     let (service, operation) = match port {
         Port::Issuer => {
-            let (service, operation) = issuer::operation(inbound.path());
+            let (service, operation) = issuer::operation(&inbound.method, inbound.path());
             (service, operation.to_owned())
         }
         Port::Doors => doors::operation(&inbound),
@@ -169,6 +169,7 @@ async fn answer(
             body = full(inbound.body.clone());
             query::operation(&inbound)
         }
+        Port::Aws if analyzer::is_meant(&inbound) => (Service::AccessAnalyzer, "ValidatePolicy".to_owned()),
         Port::Aws => (Service::S3, front.operation(&inbound)),
     };
 
@@ -211,7 +212,9 @@ async fn answer(
             inbound.body = Limited::new(body, FORM_LIMIT_BYTES).collect().await?.to_bytes();
             match service {
                 Service::Iam | Service::Sts => query::answer(&core, &inbound, service, &call.operation).await,
-                Service::Issuer | Service::Graph => issuer::answer(&core, &inbound, &call.operation),
+                Service::AccessAnalyzer => analyzer::answer(&core, &inbound),
+                Service::Issuer => issuer::answer(&core, &inbound, &call.operation),
+                Service::Graph => issuer::answer_graph(&core, &inbound, &call.operation),
                 _ => doors::answer(&core, &inbound, service, &call.operation),
             }
         }
@@ -243,9 +246,10 @@ fn is_local(headers: &HeaderMap) -> bool {
 
 fn scripted_status(effect: &Effect, service: Service, inbound: &Inbound) -> Response<Body> {
     let response = match service {
-        Service::Graph | Service::Issuer => issuer::scripted(effect, inbound),
+        Service::Graph | Service::Issuer => issuer::scripted(effect, inbound, service),
         Service::Iam | Service::Sts => query::scripted(effect, inbound, service),
         Service::S3 => crate::s3::scripted(effect, inbound),
+        Service::AccessAnalyzer => analyzer::scripted(effect),
         _ => doors::scripted(effect, service),
     };
     let mut response = response.unwrap_or_else(|| Response::new(full("")));

@@ -4,9 +4,10 @@ use serde::Serialize;
 
 use crate::locked;
 use crate::world::account::Account;
+use crate::world::initial::{ADMIN_PERSON, ADMINS_GROUP, DEVELOPER_PERSON, USERS_GROUP};
 use crate::world::samples::{KEY_USER, MFA_ROLE, PUBLIC_BUCKET, SIGNED_ROLE, USER_ROLE};
 use crate::world::users::base32;
-use crate::world::{AdminKey, Core};
+use crate::world::{AdminKey, Core, User};
 
 /// What a client needs to know to use a sandbox.
 #[derive(Clone, Debug, Serialize)]
@@ -16,7 +17,7 @@ pub struct Summary {
     pub issuer: String,
     /// The tenant's GUID.
     pub tenant: String,
-    /// The client ID of the app registration.
+    /// The client ID of the app registration; empty in an empty world, as are the ARNs below and `key_user`.
     pub client_id: String,
     /// The role with full access to S3, for Alice and Gina.
     pub role_arn: String,
@@ -48,6 +49,9 @@ pub struct Summary {
     pub key_user: KeyUser,
     /// The people of this world.
     pub users: Vec<Person>,
+    /// Who may set things up, in an empty world alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub empty: Option<EmptyCloud>,
     /// The role that may only read, for everybody the app lets in. Not part of the JSON form.
     #[serde(skip)]
     pub read_only_role_arn: String,
@@ -66,6 +70,23 @@ pub struct Summary {
     /// The account's administrator key. Not part of the JSON form.
     #[serde(skip)]
     pub admin: AdminKey,
+    /// The number of the AWS account. Not part of the JSON form.
+    #[serde(skip)]
+    pub account_id: String,
+    /// The user name of whoever administers the tenant's apps (Cloud Application Administrator); the password
+    /// stands in `users`. Not part of the JSON form.
+    #[serde(skip)]
+    pub admin_person: String,
+    /// The user name of whoever may register apps and administer those alone (Application Developer). Not part of
+    /// the JSON form.
+    #[serde(skip)]
+    pub developer_person: String,
+    /// The security group that the sample app is assigned to: Alice, Bob, Gina and Fay. Not part of the JSON form.
+    #[serde(skip)]
+    pub users_group: String,
+    /// A smaller security group: Alice. Not part of the JSON form.
+    #[serde(skip)]
+    pub admins_group: String,
 }
 
 /// One of the people of the world, as told to whoever wants to play them.
@@ -83,6 +104,31 @@ pub struct Person {
 impl std::fmt::Debug for Person {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Person").field("username", &self.username).finish_non_exhaustive()
+    }
+}
+
+/// What a set-up starts with where nothing is set up yet.
+#[derive(Clone, Serialize)]
+#[non_exhaustive]
+pub struct EmptyCloud {
+    /// Who administers the tenant's apps (Cloud Application Administrator).
+    pub admin_person: Person,
+    /// Who may register apps and administer those alone (Application Developer).
+    pub developer_person: Person,
+    /// The number of the AWS account.
+    pub account_id: String,
+    /// The access key ID of the account's administrator.
+    pub aws_access_key_id: String,
+    /// The secret access key of the account's administrator.
+    pub aws_secret_access_key: String,
+}
+
+impl std::fmt::Debug for EmptyCloud {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EmptyCloud")
+            .field("admin_person", &self.admin_person)
+            .field("account_id", &self.account_id)
+            .finish_non_exhaustive()
     }
 }
 
@@ -134,11 +180,31 @@ pub(crate) fn summarize(core: &Core, aws_base: &str) -> Summary {
     let public = locked(&core.storage).buckets.contains_key(PUBLIC_BUCKET);
     let directory = locked(&core.directory);
     let account = locked(&core.account);
+    let person = |user: &User| Person {
+        username: user.username.clone(),
+        password: user.password.clone(),
+        name: user.name.clone(),
+    };
+    let empty = || {
+        Some(EmptyCloud {
+            admin_person: person(directory.user(ADMIN_PERSON)?),
+            developer_person: person(directory.user(DEVELOPER_PERSON)?),
+            account_id: account.id.clone(),
+            aws_access_key_id: account.admin.access_key_id.clone(),
+            aws_secret_access_key: account.admin.secret_access_key.clone(),
+        })
+    };
+    let is_empty = directory.apps.iter().all(|app| app.object_id.is_none());
     let role_arn = |name: &str| account.roles.get(name).map(|role| role.arn.clone()).unwrap_or_default();
     Summary {
         issuer: core.issuer(&directory.tenant),
         tenant: directory.tenant.clone(),
-        client_id: directory.apps[0].client_id.clone(),
+        client_id: directory
+            .apps
+            .iter()
+            .find(|app| app.object_id.is_some())
+            .map(|app| app.client_id.clone())
+            .unwrap_or_default(),
         role_arn: role_arn("PintailSandbox"),
         region: core.region().to_owned(),
         s3_endpoint: aws_base.to_owned(),
@@ -156,21 +222,19 @@ pub(crate) fn summarize(core: &Core, aws_base: &str) -> Summary {
         federation_endpoint: format!("{}/federation", core.doors),
         public_bucket: if public { PUBLIC_BUCKET.to_owned() } else { String::new() },
         key_user: key_user(&account),
-        users: directory
-            .users
-            .iter()
-            .map(|user| Person {
-                username: user.username.clone(),
-                password: user.password.clone(),
-                name: user.name.clone(),
-            })
-            .collect(),
+        users: directory.users.iter().map(person).collect(),
+        empty: if is_empty { empty() } else { None },
         read_only_role_arn: role_arn("PintailReadOnly"),
         chained_role_arn: role_arn("PintailProject"),
         user_role_arn: role_arn(USER_ROLE),
         mfa_role_arn: role_arn(MFA_ROLE),
         signed_role_arn: role_arn(SIGNED_ROLE),
         admin: account.admin.clone(),
+        account_id: account.id.clone(),
+        admin_person: ADMIN_PERSON.to_owned(),
+        developer_person: DEVELOPER_PERSON.to_owned(),
+        users_group: USERS_GROUP.to_owned(),
+        admins_group: ADMINS_GROUP.to_owned(),
     }
 }
 

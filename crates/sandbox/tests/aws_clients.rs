@@ -123,6 +123,14 @@ async fn run(script: &str, sandbox: &Sandbox, more: Value) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn administration_through_boto3_and_the_cli() {
+    let sandbox = Sandbox::start(Options::default()).await.unwrap();
+    run("administer.py", &sandbox, json!({})).await;
+    assert!(sandbox.recorder().count(Service::AccessAnalyzer, "ValidatePolicy") > 3);
+    sandbox.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn identity_through_boto3_and_the_cli() {
     let sandbox = Sandbox::start(Options::default()).await.unwrap();
     run("identity.py", &sandbox, json!({})).await;

@@ -46,7 +46,7 @@ pub(crate) async fn run(
         .prefix("pintail-demo-")
         .tempdir()
         .map_err(|source| Error::local("make a folder in", &std::env::temp_dir(), source))?;
-    let sandbox = start(0).await?;
+    let sandbox = start(0, false).await?;
     let stage = Stage { app: App::new(surroundings(app.environment(), &home)), home, sandbox };
     let outcome = stage.play(sink).await;
     stage.sandbox.stop().await;

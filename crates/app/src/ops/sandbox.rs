@@ -15,6 +15,8 @@ pub(crate) struct Options {
     pub(crate) port: u16,
     /// Install the bookmark `sandbox` while it runs.
     pub(crate) bookmark: bool,
+    /// Start with nothing set up, and so without a bookmark.
+    pub(crate) empty: bool,
 }
 
 /// What is known once it is up.
@@ -34,8 +36,9 @@ pub(crate) async fn run(
 ) -> Result<(), Error> {
     // Before anything is told: whoever reads that it is up may end it at once.
     let mut signals = Signals::take().map_err(|error| Error::Sandbox(error.into()))?;
-    let sandbox = start(options.port).await?;
-    let bookmark = if options.bookmark { Some(install(app, sandbox.summary())?) } else { None };
+    let sandbox = start(options.port, options.empty).await?;
+    let bookmark =
+        if options.bookmark && !options.empty { Some(install(app, sandbox.summary())?) } else { None };
     let told = ready(&Ready { summary: sandbox.summary(), bookmark: bookmark.clone() });
     if told.is_ok() {
         signals.wait().await;
@@ -50,8 +53,8 @@ pub(crate) async fn run(
 const MARK: &str = "pintail.sandbox";
 
 /// Starts a sandbox.
-pub(super) async fn start(port: u16) -> Result<Sandbox, Error> {
-    let options = pintail_sandbox::Options { port, ..pintail_sandbox::Options::default() };
+pub(super) async fn start(port: u16, empty: bool) -> Result<Sandbox, Error> {
+    let options = pintail_sandbox::Options { port, empty, ..pintail_sandbox::Options::default() };
     Sandbox::start(options).await.map_err(|error| Error::Sandbox(error.into()))
 }
 

@@ -10,6 +10,28 @@ use crate::cloud::{Cloud, home, sign_in};
 
 /// behaviour: sandbox
 #[test]
+fn an_empty_sandbox_tells_who_may_set_it_up_and_installs_nothing() {
+    let env = home();
+    let mut sandbox = env.pintail(["sandbox", "--empty", "--json"]).stdout_is_secret().start();
+    let ready = sandbox.next_json();
+    for field in ["issuer", "tenant", "graph_endpoint", "iam_endpoint", "s3_endpoint"] {
+        assert!(ready[field].as_str().is_some_and(|text| !text.is_empty()), "{field} in {ready}");
+    }
+    assert_eq!((&ready["client_id"], &ready["role_arn"]), (&"".into(), &"".into()));
+    let empty = &ready["empty"];
+    for field in ["account_id", "aws_access_key_id", "aws_secret_access_key"] {
+        assert!(empty[field].as_str().is_some_and(|text| !text.is_empty()), "{field} in {ready}");
+    }
+    for field in ["admin_person", "developer_person"] {
+        assert!(empty[field]["password"].is_string(), "{field} in {ready}");
+    }
+    env.run(["bookmark", "show", "sandbox"]).exited(6);
+    sandbox.signal(Signal::TERM);
+    sandbox.finish().exited(0);
+}
+
+/// behaviour: sandbox
+#[test]
 fn the_sandbox_tells_where_it_is_installs_a_bookmark_and_ends_cleanly() {
     let env = home();
     for signal in [Signal::TERM, Signal::INT] {
@@ -38,6 +60,7 @@ fn the_sandbox_tells_where_it_is_installs_a_bookmark_and_ends_cleanly() {
         for field in ["name", "arn", "access_key_id", "secret_access_key", "mfa_serial", "mfa_seed"] {
             assert!(ready["key_user"][field].is_string(), "{field} in {ready}");
         }
+        assert!(ready.get("empty").is_none());
         assert!(ready["container"]["endpoint"].is_string() && ready["container"]["token"].is_string());
         let user = &ready["users"][0];
         let text = |value: &serde_json::Value| value.as_str().expect("a text").to_owned();

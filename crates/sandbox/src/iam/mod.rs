@@ -1,9 +1,12 @@
 //! IAM: identity providers, roles, users and policies, with their limits.
 
+mod paging;
 mod policies;
 mod providers;
 mod roles;
+mod tags;
 mod users;
+mod versions;
 
 use crate::faults::Service;
 use crate::locked;
@@ -30,13 +33,26 @@ pub(crate) fn call(core: &Core, inbound: &Inbound, action: &str, params: &Params
     let resource =
         match (params.get("OpenIDConnectProviderArn"), params.get("RoleName"), params.get("PolicyArn")) {
             (Some(arn), _, _) => arn.to_owned(),
-            (_, Some(name), _) => format!("arn:aws:iam::{}:role/{name}", locked(&core.account).id),
+            (_, Some(name), _) => {
+                let account = locked(&core.account);
+                account.roles.get(name).map_or_else(
+                    || {
+                        let path = params.get("Path").unwrap_or("/");
+                        format!("arn:aws:iam::{}:role{path}{name}", account.id)
+                    },
+                    |role| role.arn.clone(),
+                )
+            }
             (_, _, Some(arn)) => arn.to_owned(),
             _ => users::resource(core, &principal, action, params),
         };
     authorize(core, inbound, &principal, &format!("iam:{action}"), &resource)?;
     let account = &mut *locked(&core.account);
     let now = inbound.now;
+    if !["Get", "List", "Simulate"].iter().any(|reading| action.starts_with(reading)) {
+        params.get("RoleName").into_iter().for_each(|name| account.remember_role(name));
+        params.get("OpenIDConnectProviderArn").into_iter().for_each(|arn| account.remember_provider(arn));
+    }
     match action {
         "CreateOpenIDConnectProvider" => providers::create(account, params, now),
         "GetOpenIDConnectProvider" => providers::get(account, params),
@@ -44,12 +60,21 @@ pub(crate) fn call(core: &Core, inbound: &Inbound, action: &str, params: &Params
         "AddClientIDToOpenIDConnectProvider" => providers::add_client_id(account, params),
         "RemoveClientIDFromOpenIDConnectProvider" => providers::remove_client_id(account, params),
         "DeleteOpenIDConnectProvider" => providers::delete(account, params),
+        "UpdateOpenIDConnectProviderThumbprint" => providers::update_thumbprints(account, params),
+        "TagRole" | "TagOpenIDConnectProvider" | "TagPolicy" => tags::put(account, params),
+        "UntagRole" | "UntagOpenIDConnectProvider" | "UntagPolicy" => tags::remove(account, params),
+        "ListRoleTags" | "ListOpenIDConnectProviderTags" | "ListPolicyTags" => {
+            tags::list(account, params, action)
+        }
         "CreateRole" => roles::create(account, params, now, &core.ids),
         "GetRole" => roles::get(account, params),
         "ListRoles" => roles::list(account, params),
         "UpdateRole" => roles::update(account, params),
         "UpdateAssumeRolePolicy" => roles::update_trust(account, params),
+        "UpdateRoleDescription" => roles::update_description(account, params),
         "DeleteRole" => roles::delete(account, params),
+        "PutRolePermissionsBoundary" => roles::put_boundary(account, params),
+        "DeleteRolePermissionsBoundary" => roles::delete_boundary(account, params),
         "PutRolePolicy" => policies::put_inline(account, params),
         "GetRolePolicy" => policies::get_inline(account, params),
         "ListRolePolicies" => policies::list_inline(account, params),
@@ -59,9 +84,18 @@ pub(crate) fn call(core: &Core, inbound: &Inbound, action: &str, params: &Params
         "AttachRolePolicy" => policies::attach(account, params),
         "DetachRolePolicy" => policies::detach(account, params),
         "ListAttachedRolePolicies" => policies::list_attached(account, params),
+        "GetPolicy" => versions::get(account, params),
+        "ListPolicies" => versions::list(account, params),
+        "GetPolicyVersion" => versions::get_version(account, params),
+        "ListPolicyVersions" => versions::list_versions(account, params),
+        "CreatePolicyVersion" => versions::create_version(account, params, now),
+        "DeletePolicyVersion" => versions::delete_version(account, params),
+        "SetDefaultPolicyVersion" => versions::set_default(account, params, now),
+        "ListEntitiesForPolicy" => versions::entities(account, params),
+        "ListAccountAliases" => aliases(account, params),
         "CreateUser" => users::create(account, params, now, &core.ids),
         "GetUser" => users::get(account, &principal, params),
-        "ListUsers" => users::list(account),
+        "ListUsers" => users::list(account, params),
         "DeleteUser" => users::delete(account, params),
         "CreateAccessKey" => users::create_key(core, account, &principal, params, now),
         "ListAccessKeys" => users::list_keys(account, &principal, params),
@@ -113,19 +147,13 @@ fn named<'a>(params: &'a Params, name: &str, longest: usize) -> Result<&'a str, 
     )))
 }
 
-fn tags(params: &Params) -> Vec<(String, String)> {
-    let keys = params.members("Tags", ".Key");
-    let values = params.members("Tags", ".Value");
-    keys.into_iter().zip(values).map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
-}
-
-fn tags_xml(tags: &[(String, String)]) -> String {
-    use crate::query::element;
-    let members: String = tags
-        .iter()
-        .map(|(key, value)| format!("<member>{}{}</member>", element("Key", key), element("Value", value)))
-        .collect();
-    if members.is_empty() { String::new() } else { format!("<Tags>{members}</Tags>") }
+fn aliases(account: &crate::world::account::Account, params: &Params) -> Result<String, Refused> {
+    let items = account.alias.iter().map(|alias| (alias.clone(), crate::query::element("member", alias)));
+    let page = paging::page(params, items.collect())?;
+    Ok(format!(
+        "<ListAccountAliasesResult><AccountAliases>{}</AccountAliases>{}</ListAccountAliasesResult>",
+        page.members, page.end
+    ))
 }
 
 fn no_such_entity(what: &str) -> Refused {

@@ -2,14 +2,14 @@
 
 use jiff::Timestamp;
 
+use super::paging::page;
 use super::roles::{encoded_document, find};
-use super::{limit_exceeded, named, no_such_entity, required};
-use crate::clock::iso_seconds;
+use super::{limit_exceeded, named, no_such_entity, required, tags, versions};
 use crate::params::Params;
 use crate::policy::Document;
 use crate::query::{Refused, element};
 use crate::random::Ids;
-use crate::world::account::{Account, ManagedPolicy};
+use crate::world::account::{Account, ManagedPolicy, PolicyVersion};
 
 /// Quotas on lengths, white space not counted.
 const INLINE_LIMIT: usize = 10_240;
@@ -18,6 +18,14 @@ const ATTACHED_LIMIT: usize = 10;
 
 fn checked(document: &str) -> Result<&str, Refused> {
     Document::permission(document).map_err(|error| Refused::malformed_policy(&error))?;
+    Ok(document)
+}
+
+/// A document that a managed policy may have.
+pub(super) fn checked_managed(document: &str) -> Result<&str, Refused> {
+    if size(checked(document)?) > MANAGED_LIMIT {
+        return Err(limit_exceeded("Cannot exceed quota for PolicySize: 6144"));
+    }
     Ok(document)
 }
 
@@ -58,10 +66,11 @@ pub(super) fn get_inline(account: &mut Account, params: &Params) -> Result<Strin
 }
 
 pub(super) fn list_inline(account: &mut Account, params: &Params) -> Result<String, Refused> {
-    let members: String =
-        find(account, params)?.inline_policies.keys().map(|name| element("member", name)).collect();
+    let names = find(account, params)?.inline_policies.keys();
+    let page = page(params, names.map(|name| (name.clone(), element("member", name))).collect())?;
     Ok(format!(
-        "<ListRolePoliciesResult><PolicyNames>{members}</PolicyNames><IsTruncated>false</IsTruncated></ListRolePoliciesResult>"
+        "<ListRolePoliciesResult><PolicyNames>{}</PolicyNames>{}</ListRolePoliciesResult>",
+        page.members, page.end
     ))
 }
 
@@ -79,10 +88,7 @@ pub(super) fn create(
 ) -> Result<String, Refused> {
     let name = named(params, "PolicyName", 128)?;
     let path = params.get("Path").unwrap_or("/");
-    let document = checked(required(params, "PolicyDocument", 131_072)?)?;
-    if size(document) > MANAGED_LIMIT {
-        return Err(limit_exceeded("Cannot exceed quota for PolicySize: 6144"));
-    }
+    let document = checked_managed(required(params, "PolicyDocument", 131_072)?)?;
     let arn = format!("arn:aws:iam::{}:policy{path}{name}", account.id);
     if account.policies.contains_key(&arn) {
         return Err(Refused::new(
@@ -95,23 +101,15 @@ pub(super) fn create(
         name: name.to_owned(),
         id: ids.aws_id("ANPA", 17),
         path: path.to_owned(),
-        document: document.to_owned(),
+        versions: vec![PolicyVersion { number: 1, document: document.to_owned(), created: now }],
+        default: 1,
+        last_number: 1,
         description: params.get("Description").map(str::to_owned),
+        tags: tags::read(params)?,
         created: now,
+        updated: now,
     };
-    let told = [
-        element("PolicyName", &policy.name),
-        element("PolicyId", &policy.id),
-        element("Arn", &arn),
-        element("Path", &policy.path),
-        element("DefaultVersionId", "v1"),
-        element("AttachmentCount", "0"),
-        element("IsAttachable", "true"),
-        policy.description.as_deref().map(|text| element("Description", text)).unwrap_or_default(),
-        element("CreateDate", &iso_seconds(policy.created)),
-        element("UpdateDate", &iso_seconds(policy.created)),
-    ]
-    .concat();
+    let told = format!("{}{}", versions::fields(account, &arn, &policy), tags::xml(&policy.tags));
     account.policies.insert(arn, policy);
     Ok(format!("<CreatePolicyResult><Policy>{told}</Policy></CreatePolicyResult>"))
 }
@@ -121,10 +119,24 @@ pub(super) fn delete(account: &mut Account, params: &Params) -> Result<String, R
     if account.roles.values().any(|role| role.attached_policies.contains(arn)) {
         return Err(Refused::new(409, "DeleteConflict", "Cannot delete a policy attached to entities."));
     }
+    if account.roles.values().any(|role| role.permissions_boundary.as_deref() == Some(arn)) {
+        return Err(Refused::new(
+            409,
+            "DeleteConflict",
+            "Cannot delete a policy that is in use as a permissions boundary.",
+        ));
+    }
+    if account.policies.get(arn).is_some_and(|policy| policy.versions.len() > 1) {
+        return Err(Refused::new(
+            409,
+            "DeleteConflict",
+            "This policy has more than one version. Before you delete a policy, you must delete the policy's versions. The default version is deleted with the policy.",
+        ));
+    }
     account.policies.remove(arn).map(|_| String::new()).ok_or_else(|| no_such_managed(arn))
 }
 
-fn no_such_managed(arn: &str) -> Refused {
+pub(super) fn no_such_managed(arn: &str) -> Refused {
     no_such_entity(&format!("Policy {arn} does not exist or is not attachable."))
 }
 
@@ -150,15 +162,14 @@ pub(super) fn detach(account: &mut Account, params: &Params) -> Result<String, R
 }
 
 pub(super) fn list_attached(account: &mut Account, params: &Params) -> Result<String, Refused> {
-    let members: String = find(account, params)?
-        .attached_policies
-        .iter()
-        .map(|arn| {
-            let name = arn.rsplit('/').next().unwrap_or(arn);
-            format!("<member>{}{}</member>", element("PolicyName", name), element("PolicyArn", arn))
-        })
-        .collect();
+    let attached = find(account, params)?.attached_policies.iter().map(|arn| {
+        let name = arn.rsplit('/').next().unwrap_or(arn);
+        let xml = format!("<member>{}{}</member>", element("PolicyName", name), element("PolicyArn", arn));
+        (arn.clone(), xml)
+    });
+    let page = page(params, attached.collect())?;
     Ok(format!(
-        "<ListAttachedRolePoliciesResult><AttachedPolicies>{members}</AttachedPolicies><IsTruncated>false</IsTruncated></ListAttachedRolePoliciesResult>"
+        "<ListAttachedRolePoliciesResult><AttachedPolicies>{}</AttachedPolicies>{}</ListAttachedRolePoliciesResult>",
+        page.members, page.end
     ))
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use url::Url;
 
-use super::{limit_exceeded, no_such_entity, required, tags, tags_xml};
+use super::{limit_exceeded, no_such_entity, required, tags};
 use crate::clock::iso_seconds;
 use crate::params::Params;
 use crate::query::{Refused, element};
@@ -43,25 +43,32 @@ pub(super) fn create(account: &mut Account, params: &Params, now: Timestamp) -> 
             "satisfy constraint: [Member must have length less than or equal to 255, Member must have length greater than or equal to 1]",
         ));
     }
-    let thumbprints: Vec<String> =
-        params.members("ThumbprintList", "").into_iter().map(str::to_owned).collect();
-    if thumbprints.len() > MOST_THUMBPRINTS {
-        return Err(invalid("Thumbprint list must contain fewer than 5 entries."));
-    }
-    if thumbprints
-        .iter()
-        .any(|print| print.len() != 40 || !print.bytes().all(|byte| byte.is_ascii_hexdigit()))
-    {
-        return Err(invalid("Invalid thumbprint"));
-    }
+    let thumbprints = thumbprints(params)?;
     let provider =
-        Provider { url: url.to_owned(), client_ids, thumbprints, tags: tags(params), created: now };
-    let told = tags_xml(&provider.tags);
+        Provider { url: url.to_owned(), client_ids, thumbprints, tags: tags::read(params)?, created: now };
+    let told = tags::xml(&provider.tags);
+    account.remember_provider(&arn);
     account.providers.insert(arn.clone(), provider);
     Ok(format!(
         "<CreateOpenIDConnectProviderResult>{}{told}</CreateOpenIDConnectProviderResult>",
         element("OpenIDConnectProviderArn", &arn)
     ))
+}
+
+fn thumbprints(params: &Params) -> Result<Vec<String>, Refused> {
+    let thumbprints: Vec<String> =
+        params.members("ThumbprintList", "").into_iter().map(str::to_owned).collect();
+    if thumbprints.len() > MOST_THUMBPRINTS {
+        return Err(invalid("Thumbprint list must contain fewer than 5 entries."));
+    }
+    let malformed = |print: &String| print.len() != 40 || !print.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if thumbprints.iter().any(malformed) { Err(invalid("Invalid thumbprint")) } else { Ok(thumbprints) }
+}
+
+pub(super) fn update_thumbprints(account: &mut Account, params: &Params) -> Result<String, Refused> {
+    let thumbprints = thumbprints(params)?;
+    find(account, params)?.thumbprints = thumbprints;
+    Ok(String::new())
 }
 
 /// AWS wants https, no query and rather no port. This sandbox's own kind of issuer, plain http on loopback,
@@ -83,7 +90,7 @@ fn check_url(url: &str) -> Result<(), Refused> {
     Ok(())
 }
 
-fn find<'a>(account: &'a mut Account, params: &Params) -> Result<&'a mut Provider, Refused> {
+pub(super) fn find<'a>(account: &'a mut Account, params: &Params) -> Result<&'a mut Provider, Refused> {
     let arn = required(params, "OpenIDConnectProviderArn", 2048)?;
     account
         .providers
@@ -100,7 +107,7 @@ pub(super) fn get(account: &mut Account, params: &Params) -> Result<String, Refu
         members(&provider.client_ids),
         members(&provider.thumbprints),
         element("CreateDate", &iso_seconds(provider.created)),
-        tags_xml(&provider.tags)
+        tags::xml(&provider.tags)
     ))
 }
 

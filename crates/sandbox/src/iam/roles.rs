@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{limit_exceeded, named, no_such_entity, required, tags, tags_xml};
+use super::paging::page;
+use super::{limit_exceeded, named, no_such_entity, required, tags};
 use crate::clock::iso_seconds;
 use crate::params::Params;
 use crate::policy::Document;
@@ -24,7 +25,7 @@ pub(super) fn create(
 ) -> Result<String, Refused> {
     let name = named(params, "RoleName", 64)?;
     let path = params.get("Path").unwrap_or("/");
-    if !path.starts_with('/') || !path.ends_with('/') {
+    if !path.starts_with('/') || !path.ends_with('/') || path.len() > 512 {
         return Err(Refused::validation(
             "The specified value for path is invalid. It must begin and end with / and contain only alphanumeric characters and/or / characters.",
         ));
@@ -47,7 +48,8 @@ pub(super) fn create(
         inline_policies: BTreeMap::new(),
         attached_policies: BTreeSet::new(),
         max_session_s: session_length(params)?.unwrap_or(3600),
-        tags: tags(params),
+        tags: tags::read(params)?,
+        permissions_boundary: boundary(account, params)?,
         created: now,
     };
     let told = role_xml(&role);
@@ -90,13 +92,10 @@ pub(super) fn get(account: &mut Account, params: &Params) -> Result<String, Refu
 
 pub(super) fn list(account: &Account, params: &Params) -> Result<String, Refused> {
     let prefix = params.get("PathPrefix").unwrap_or("/");
-    let members: String = account
-        .roles
-        .values()
-        .filter(|role| role.path.starts_with(prefix))
-        .map(|role| format!("<member>{}</member>", fields(role)))
-        .collect();
-    Ok(format!("<ListRolesResult><IsTruncated>false</IsTruncated><Roles>{members}</Roles></ListRolesResult>"))
+    let fitting = account.roles.values().filter(|role| role.path.starts_with(prefix));
+    let items = fitting.map(|role| (role.name.clone(), format!("<member>{}</member>", fields(role))));
+    let page = page(params, items.collect())?;
+    Ok(format!("<ListRolesResult>{}<Roles>{}</Roles></ListRolesResult>", page.end, page.members))
 }
 
 pub(super) fn update(account: &mut Account, params: &Params) -> Result<String, Refused> {
@@ -129,9 +128,46 @@ pub(super) fn delete(account: &mut Account, params: &Params) -> Result<String, R
     Ok(String::new())
 }
 
+/// The boundary that a call gives, which must be a managed policy.
+fn boundary(account: &Account, params: &Params) -> Result<Option<String>, Refused> {
+    let Some(arn) = params.get("PermissionsBoundary") else { return Ok(None) };
+    if account.managed_document(arn).is_none() {
+        let text = format!("Scope ARN: {arn} does not exist or is not attachable.");
+        return Err(no_such_entity(&text));
+    }
+    Ok(Some(arn.to_owned()))
+}
+
+pub(super) fn put_boundary(account: &mut Account, params: &Params) -> Result<String, Refused> {
+    required(params, "PermissionsBoundary", 2048)?;
+    let boundary = boundary(account, params)?;
+    find(account, params)?.permissions_boundary = boundary;
+    Ok(String::new())
+}
+
+pub(super) fn delete_boundary(account: &mut Account, params: &Params) -> Result<String, Refused> {
+    let role = find(account, params)?;
+    let name = role.name.clone();
+    role.permissions_boundary
+        .take()
+        .map(|_| String::new())
+        .ok_or_else(|| no_such_entity(&format!("Role {name} does not have a permissions boundary.")))
+}
+
+pub(super) fn update_description(account: &mut Account, params: &Params) -> Result<String, Refused> {
+    let text = params.raw("Description").unwrap_or_default().to_owned();
+    let role = find(account, params)?;
+    role.description = Some(text);
+    Ok(format!("<UpdateRoleDescriptionResult>{}</UpdateRoleDescriptionResult>", role_xml(role)))
+}
+
 fn role_xml(role: &Role) -> String {
-    let tags = tags_xml(&role.tags);
-    format!("<Role>{}{tags}</Role>", fields(role))
+    let tags = tags::xml(&role.tags);
+    let boundary = role.permissions_boundary.as_deref().map(|arn| {
+        let kind = element("PermissionsBoundaryType", "Policy");
+        format!("<PermissionsBoundary>{kind}{}</PermissionsBoundary>", element("PermissionsBoundaryArn", arn))
+    });
+    format!("<Role>{}{tags}{}</Role>", fields(role), boundary.unwrap_or_default())
 }
 
 fn fields(role: &Role) -> String {

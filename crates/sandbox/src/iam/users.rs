@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 
+use super::paging::page;
 use super::{limit_exceeded, named, no_such_entity, required};
 use crate::clock::iso_seconds;
 use crate::locked;
@@ -72,10 +73,11 @@ pub(super) fn get(account: &mut Account, principal: &Principal, params: &Params)
     Ok(format!("<GetUserResult><User>{told}</User></GetUserResult>"))
 }
 
-pub(super) fn list(account: &Account) -> Result<String, Refused> {
-    let members: String =
-        account.users.values().map(|user| format!("<member>{}</member>", user_xml(user))).collect();
-    Ok(format!("<ListUsersResult><Users>{members}</Users><IsTruncated>false</IsTruncated></ListUsersResult>"))
+pub(super) fn list(account: &Account, params: &Params) -> Result<String, Refused> {
+    let users = account.users.values();
+    let items = users.map(|user| (user.name.clone(), format!("<member>{}</member>", user_xml(user))));
+    let page = page(params, items.collect())?;
+    Ok(format!("<ListUsersResult><Users>{}</Users>{}</ListUsersResult>", page.members, page.end))
 }
 
 pub(super) fn delete(account: &mut Account, params: &Params) -> Result<String, Refused> {
@@ -128,22 +130,22 @@ pub(super) fn list_keys(
 ) -> Result<String, Refused> {
     let name = named_or_own(principal, params)?;
     find(account, &name)?;
-    let members: String = account
-        .keys
-        .iter()
-        .filter(|(_, key)| key.user_name == name)
-        .map(|(id, key)| {
-            format!(
-                "<member>{}{}{}{}</member>",
-                element("UserName", &name),
-                element("AccessKeyId", id),
-                element("Status", "Active"),
-                element("CreateDate", &iso_seconds(key.created))
-            )
-        })
-        .collect();
+    let own = account.keys.iter().filter(|(_, key)| key.user_name == name).map(|(id, key)| {
+        let xml = format!(
+            "<member>{}{}{}{}</member>",
+            element("UserName", &name),
+            element("AccessKeyId", id),
+            element("Status", "Active"),
+            element("CreateDate", &iso_seconds(key.created))
+        );
+        (id.clone(), xml)
+    });
+    let mut items: Vec<(String, String)> = own.collect();
+    items.sort();
+    let page = page(params, items)?;
     Ok(format!(
-        "<ListAccessKeysResult><AccessKeyMetadata>{members}</AccessKeyMetadata><IsTruncated>false</IsTruncated></ListAccessKeysResult>"
+        "<ListAccessKeysResult><AccessKeyMetadata>{}</AccessKeyMetadata>{}</ListAccessKeysResult>",
+        page.members, page.end
     ))
 }
 
@@ -246,21 +248,20 @@ pub(super) fn list_devices(
 ) -> Result<String, Refused> {
     let name = named_or_own(principal, params)?;
     find(account, &name)?;
-    let members: String = account
-        .mfa_devices
-        .iter()
-        .filter_map(|(serial, device)| {
-            let (_, since) = device.owner.as_ref().filter(|(owner, _)| *owner == name)?;
-            Some(format!(
-                "<member>{}{}{}</member>",
-                element("UserName", &name),
-                element("SerialNumber", serial),
-                element("EnableDate", &iso_seconds(*since))
-            ))
-        })
-        .collect();
+    let devices = account.mfa_devices.iter().filter_map(|(serial, device)| {
+        let (_, since) = device.owner.as_ref().filter(|(owner, _)| *owner == name)?;
+        let xml = format!(
+            "<member>{}{}{}</member>",
+            element("UserName", &name),
+            element("SerialNumber", serial),
+            element("EnableDate", &iso_seconds(*since))
+        );
+        Some((serial.clone(), xml))
+    });
+    let page = page(params, devices.collect())?;
     Ok(format!(
-        "<ListMFADevicesResult><MFADevices>{members}</MFADevices><IsTruncated>false</IsTruncated></ListMFADevicesResult>"
+        "<ListMFADevicesResult><MFADevices>{}</MFADevices>{}</ListMFADevicesResult>",
+        page.members, page.end
     ))
 }
 

@@ -6,8 +6,9 @@
 use http::{Response, StatusCode, header};
 use url::Url;
 
+use super::consent::{admin_needed, app_of, needs_admin, question, scope_of};
 use super::errors::Refusal;
-use super::{Authority, pages};
+use super::{Authority, pages, scopes};
 use crate::clock::after;
 use crate::locked;
 use crate::params::Params;
@@ -17,6 +18,7 @@ use crate::world::directory::{
     App, AuthorizeRequest, Challenge, DeviceState, Directory, Flow, Home, IssuedCode, PendingSignIn,
     Platform, ResponseMode, User,
 };
+use crate::world::tenant::GRAPH_APP;
 
 const COOKIE: &str = "SBXAUTH";
 
@@ -24,11 +26,11 @@ const COOKIE: &str = "SBXAUTH";
 pub(super) fn authorize(core: &Core, inbound: &Inbound, authority: &Authority) -> Response<Body> {
     let params = if inbound.method == http::Method::POST { inbound.form() } else { inbound.query() };
     let mut directory = locked(&core.directory);
-    let (client_id, redirect_uri, platform, app_name) = match trusted_redirect(&directory, &params, authority)
-    {
-        Ok(app) => app,
-        Err(refusal) => return refusal.page(inbound),
-    };
+    let (client_id, redirect_uri, platform, app_name) =
+        match trusted_redirect(&mut directory, &params, authority) {
+            Ok(app) => app,
+            Err(refusal) => return refusal.page(inbound),
+        };
     if let Some(state) = params.get("state") {
         core.recorder.secret(state);
     }
@@ -44,7 +46,7 @@ pub(super) fn authorize(core: &Core, inbound: &Inbound, authority: &Authority) -
         login_hint: params.get("login_hint").map(str::to_owned),
         ask_consent: params.get("prompt") == Some("consent"),
     };
-    if let Err(refusal) = complete(&mut request, &params) {
+    if let Err(refusal) = complete(&mut request, &params, &core.authority) {
         return send_back(&request, refusal.redirect_parameters(inbound));
     }
 
@@ -116,35 +118,6 @@ pub(super) fn login(core: &Core, inbound: &Inbound) -> Response<Body> {
     }
 }
 
-/// The consent form came back.
-pub(super) fn consent(core: &Core, inbound: &Inbound) -> Response<Body> {
-    let form = inbound.form();
-    let mut directory = locked(&core.directory);
-    let pending = form.get("flow").and_then(|flow| directory.pending.remove(flow));
-    let Some(PendingSignIn { flow, username: Some(username) }) = pending else { return lost(inbound) };
-    inbound.name_caller(&username);
-    if form.get("do") == Some("accept") {
-        if let Some(app) = app_of(&directory, &flow) {
-            let consent = (app.client_id.clone(), username.clone());
-            directory.consents.insert(consent);
-        }
-        return finish(core, &mut directory, inbound, flow, username);
-    }
-    match flow {
-        Flow::Authorize(request) => {
-            let refusal =
-                Refusal::new(65_004, "access_denied", "User declined to consent to access the app.");
-            send_back(&request, refusal.redirect_parameters(inbound))
-        }
-        Flow::Device { device_code } => {
-            if let Some(device) = directory.device_codes.get_mut(&device_code) {
-                device.state = DeviceState::Declined;
-            }
-            pages::notice("Sign-in cancelled", "You may close this window.")
-        }
-    }
-}
-
 /// Ends the browser's session; refresh tokens live on, as at Entra.
 pub(super) fn logout(core: &Core, inbound: &Inbound) -> Response<Body> {
     if let Some(cookie) = inbound.cookie(COOKIE) {
@@ -159,36 +132,23 @@ fn proceed(core: &Core, directory: &mut Directory, inbound: &Inbound, pending_id
     else {
         return lost(inbound);
     };
+    if needs_admin(directory, &flow, &username) {
+        return admin_needed(inbound);
+    }
     if let (Some(question), Some(app)) = (question(directory, &flow, &username), app_of(directory, &flow)) {
-        let scope = match &flow {
-            Flow::Authorize(request) => request.scope.as_str(),
-            Flow::Device { device_code } => {
-                directory.device_codes.get(device_code).map_or("", |code| code.scope.as_str())
-            }
-        };
-        return pages::consent(&directory.tenant, pending_id, &app.name, question, scope);
+        return pages::consent(
+            &directory.tenant,
+            pending_id,
+            &app.name,
+            question,
+            scope_of(directory, &flow),
+        );
     }
     directory.pending.remove(pending_id);
     finish(core, directory, inbound, flow, username)
 }
 
-/// What a person must still be asked.
-fn question(directory: &Directory, flow: &Flow, username: &str) -> Option<&'static str> {
-    let app = app_of(directory, flow)?;
-    let consented =
-        app.admin_consent || directory.consents.contains(&(app.client_id.clone(), username.to_owned()));
-    match flow {
-        Flow::Authorize(request) if request.ask_consent => Some("Permissions requested"),
-        _ if !consented => Some("Permissions requested"),
-        Flow::Authorize(request) if !request.redirect_uri.starts_with("http") => {
-            Some("Did you mean to sign in to this app?")
-        }
-        Flow::Device { .. } => Some("Did you mean to sign in to this app?"),
-        Flow::Authorize(_) => None,
-    }
-}
-
-fn finish(
+pub(super) fn finish(
     core: &Core,
     directory: &mut Directory,
     inbound: &Inbound,
@@ -214,22 +174,14 @@ fn finish(
     }
 }
 
-fn app_of<'a>(directory: &'a Directory, flow: &Flow) -> Option<&'a App> {
-    match flow {
-        Flow::Authorize(request) => directory.app(&request.client_id),
-        Flow::Device { device_code } => directory.app(&directory.device_codes.get(device_code)?.client_id),
-    }
-}
-
 /// Finds the client and the platform of its redirect URI; every fault here stays on a page.
 fn trusted_redirect(
-    directory: &Directory,
+    directory: &mut Directory,
     params: &Params,
     authority: &Authority,
 ) -> Result<(String, String, Platform, String), Refusal> {
     let client_id = params.get("client_id").ok_or_else(|| Refusal::missing("client_id"))?;
-    let app =
-        directory.app(client_id).ok_or_else(|| Refusal::unknown_client(client_id, &directory.tenant_name))?;
+    let app = client(directory, client_id)?;
     check_authority(app, authority)?;
     if app.redirect_uris.is_empty() {
         return Err(Refusal::new(
@@ -260,6 +212,21 @@ fn trusted_redirect(
     Ok((app.client_id.clone(), wanted.to_owned(), platform, app.name.clone()))
 }
 
+/// Finds the app that may sign people in: it has a service principal, which arrived everywhere and is switched on.
+pub(super) fn client<'a>(directory: &'a mut Directory, client_id: &str) -> Result<&'a App, Refusal> {
+    let unknown = Refusal::unknown_client(client_id, &directory.tenant_name);
+    let principal = directory.app(client_id).and_then(|app| app.service_principal_id.clone());
+    if !principal.is_some_and(|id| directory.arrived(&id)) {
+        return Err(unknown);
+    }
+    let app = directory.app(client_id).ok_or(unknown)?;
+    if app.enabled {
+        return Ok(app);
+    }
+    let text = format!("Application '{}'({}) is disabled.", app.client_id, app.name);
+    Err(Refusal::new(7_000_112, "unauthorized_client", &text))
+}
+
 /// A single-tenant app has no business on the authorities that belong to no tenant.
 pub(super) fn check_authority(app: &App, authority: &Authority) -> Result<(), Refusal> {
     if app.multi_tenant || *authority == Authority::Tenant {
@@ -278,7 +245,7 @@ pub(super) fn check_authority(app: &App, authority: &Authority) -> Result<(), Re
 }
 
 /// Entra's comparison: equal texts, or `localhost` with any port and the same path.
-fn same_redirect(registered: &str, wanted: &str) -> bool {
+pub(super) fn same_redirect(registered: &str, wanted: &str) -> bool {
     if registered == wanted {
         return true;
     }
@@ -293,7 +260,7 @@ fn same_redirect(registered: &str, wanted: &str) -> bool {
 }
 
 /// Checks the rest of the request; faults here may be redirected.
-fn complete(request: &mut AuthorizeRequest, params: &Params) -> Result<(), Refusal> {
+fn complete(request: &mut AuthorizeRequest, params: &Params, authority: &str) -> Result<(), Refusal> {
     let invalid = |number, text: &str| Refusal::new(number, "invalid_request", text);
     request.response_mode = match params.get("response_mode") {
         None | Some("query") => ResponseMode::Query,
@@ -313,8 +280,8 @@ fn complete(request: &mut AuthorizeRequest, params: &Params) -> Result<(), Refus
             return Err(Refusal::new(700_054, "unsupported_response_type", &text));
         }
     }
-    request.scope =
-        checked_scope(params.get("scope").ok_or_else(|| Refusal::missing("scope"))?, &request.client_id)?;
+    let scope = params.get("scope").ok_or_else(|| Refusal::missing("scope"))?;
+    request.scope = checked_scope(scope, &request.client_id, authority)?;
     match params.get("prompt") {
         None | Some("login" | "none" | "consent") => {}
         Some("select_account") if request.login_hint.is_none() => {}
@@ -342,17 +309,40 @@ fn complete(request: &mut AuthorizeRequest, params: &Params) -> Result<(), Refus
     Ok(())
 }
 
-/// Accepts OpenID scopes, Graph's, and the app's own; anything else is an API nobody knows.
-pub(super) fn checked_scope(scope: &str, client_id: &str) -> Result<String, Refusal> {
+/// Accepts OpenID scopes, Graph's, and the app's own; anything else is an API nobody knows. Graph goes by its
+/// public name and by its place in this sandbox, which lies below `authority`.
+pub(super) fn checked_scope(scope: &str, client_id: &str, authority: &str) -> Result<String, Refusal> {
+    let graph = format!("{authority}/graph");
+    let mut of_graph = Vec::new();
     for one in scope.split_whitespace() {
         let own = one.starts_with(client_id) || one.starts_with(&format!("api://{client_id}/"));
-        if let Some((resource, _)) = one.rsplit_once('/')
-            && !own
-            && resource != "https://graph.microsoft.com"
-        {
-            let text = format!("The resource principal named {resource} was not found in the tenant.");
-            return Err(Refusal::new(500_011, "invalid_resource", &text));
+        let (resource, name) = one.rsplit_once('/').map_or((None, one), |(head, tail)| (Some(head), tail));
+        match resource {
+            _ if own => continue,
+            None | Some("https://graph.microsoft.com") => {}
+            Some(other) if other == graph => {}
+            Some(other) => {
+                let text = format!("The resource principal named {other} was not found in the tenant.");
+                return Err(Refusal::new(500_011, "invalid_resource", &text));
+            }
         }
+        if name != ".default" && scopes::named(name).is_none() {
+            let text = format!(
+                "The application '{client_id}' asked for scope '{name}' that doesn't exist on the resource \
+                 '{GRAPH_APP}'. Contact the app vendor."
+            );
+            return Err(Refusal::new(650_053, "invalid_client", &text));
+        }
+        if !matches!(name, "openid" | "profile" | "email" | "offline_access") {
+            of_graph.push(name);
+        }
+    }
+    if of_graph.len() > 1 && of_graph.contains(&".default") {
+        let text = format!(
+            "The provided value for the input parameter 'scope' is not valid. The scope '{scope}' is not valid: \
+             .default can't be combined with resource-specific scopes."
+        );
+        return Err(Refusal::new(70_011, "invalid_scope", &text));
     }
     Ok(scope.split_whitespace().collect::<Vec<_>>().join(" "))
 }
@@ -402,7 +392,7 @@ pub(super) fn check_policy(directory: &Directory, app: &App, user: &User) -> Res
         );
         return Err(Refusal::new(50_020, "invalid_grant", &text));
     }
-    if app.assignment_required && !user.assigned {
+    if app.assignment_required && directory.assignments_of(app, user).next().is_none() {
         let text = format!(
             "Your administrator has configured the application {} ('{}') to block users unless they are specifically \
              granted ('assigned') access to the application. The signed in user '{}' is blocked because they are not \
@@ -410,6 +400,14 @@ pub(super) fn check_policy(directory: &Directory, app: &App, user: &User) -> Res
             app.name, app.client_id, user.username
         );
         return Err(Refusal::new(50_105, "invalid_grant", &text));
+    }
+    let accepts = app.registration.get("api").is_some_and(|api| api["acceptMappedClaims"] == true);
+    let own_key = directory.app_keys.contains_key(&app.client_id.to_ascii_lowercase());
+    if directory.claims_policy(app).is_some() && !accepts && !own_key {
+        let text = "This application is required to be configured with an application-specific signing key. It is \
+                    either not configured with one, or the key has expired or is not yet valid. Please contact the \
+                    application's administrator.";
+        return Err(Refusal::new(50_146, "invalid_request", text));
     }
     if let Some(number) = user.blocked_by {
         let error = if matches!(number, 50_072 | 50_074 | 50_076 | 50_078 | 50_079) {
@@ -426,12 +424,15 @@ fn signed_in(directory: &Directory, inbound: &Inbound) -> Option<String> {
     directory.browser_sessions.get(inbound.cookie(COOKIE)?).cloned()
 }
 
-fn lost(inbound: &Inbound) -> Response<Body> {
+pub(super) fn lost(inbound: &Inbound) -> Response<Body> {
     Refusal::new(50_089, "invalid_request", "Authentication failed due to flow token expired.").page(inbound)
 }
 
 /// Sends the person back to the client with these parameters and the state.
-fn send_back(request: &AuthorizeRequest, mut parameters: Vec<(&'static str, String)>) -> Response<Body> {
+pub(super) fn send_back(
+    request: &AuthorizeRequest,
+    mut parameters: Vec<(&'static str, String)>,
+) -> Response<Body> {
     if let Some(state) = &request.state {
         parameters.push(("state", state.clone()));
     }

@@ -3,7 +3,7 @@
 use http::{Method, Response, StatusCode};
 use serde_json::json;
 
-use super::authorize::{check_authority, checked_scope};
+use super::authorize::{check_authority, checked_scope, client};
 use super::errors::Refusal;
 use super::token::Worth;
 use super::{Authority, json, pages};
@@ -20,7 +20,7 @@ const USER_CODE_LENGTH: usize = 9;
 pub(super) fn start(core: &Core, inbound: &Inbound, authority: &Authority) -> Response<Body> {
     let form = inbound.form();
     let mut directory = locked(&core.directory);
-    let (client_id, scope) = match checked(&directory, &form, authority) {
+    let (client_id, scope) = match checked(&mut directory, &form, authority, &core.authority) {
         Ok(checked) => checked,
         Err(refusal) => return refusal.json(inbound),
     };
@@ -55,13 +55,17 @@ pub(super) fn start(core: &Core, inbound: &Inbound, authority: &Authority) -> Re
     )
 }
 
-fn checked(directory: &Directory, form: &Params, authority: &Authority) -> Result<(String, String), Refusal> {
+fn checked(
+    directory: &mut Directory,
+    form: &Params,
+    authority: &Authority,
+    base: &str,
+) -> Result<(String, String), Refusal> {
     let client_id = form.get("client_id").ok_or_else(|| Refusal::missing("client_id"))?;
-    let app =
-        directory.app(client_id).ok_or_else(|| Refusal::unknown_client(client_id, &directory.tenant_name))?;
+    let app = client(directory, client_id)?;
     check_authority(app, authority)?;
     let scope = form.get("scope").ok_or_else(|| Refusal::missing("scope"))?;
-    Ok((app.client_id.clone(), checked_scope(scope, &app.client_id)?))
+    Ok((app.client_id.clone(), checked_scope(scope, &app.client_id, base)?))
 }
 
 /// The page for people: first the code, then the ordinary sign-in.

@@ -6,18 +6,20 @@ use serde_json::{Value, json};
 
 use super::{Authority, json};
 use crate::locked;
-use crate::server::Body;
+use crate::server::{Body, Inbound};
 use crate::world::Core;
 
-pub(super) fn configuration(core: &Core, authority: &Authority) -> Response<Body> {
+/// With `appid` in the query the keys that are told of include those of that app alone.
+pub(super) fn configuration(core: &Core, inbound: &Inbound, authority: &Authority) -> Response<Body> {
     let (segment, issuer) = names(core, authority);
+    let app = inbound.query().get("appid").map(|id| format!("?appid={id}")).unwrap_or_default();
     let base = format!("{}/{segment}", core.authority);
     json(
         StatusCode::OK,
         &json!({
             "token_endpoint": format!("{base}/oauth2/v2.0/token"),
             "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt", "client_secret_basic"],
-            "jwks_uri": format!("{base}/discovery/v2.0/keys"),
+            "jwks_uri": format!("{base}/discovery/v2.0/keys{app}"),
             "response_modes_supported": ["query", "fragment", "form_post"],
             "subject_types_supported": ["pairwise"],
             "id_token_signing_alg_values_supported": ["RS256"],
@@ -35,16 +37,21 @@ pub(super) fn configuration(core: &Core, authority: &Authority) -> Response<Body
                 "sub", "iss", "cloud_instance_name", "aud", "exp", "iat", "auth_time", "acr", "nonce",
                 "preferred_username", "name", "tid", "ver", "at_hash", "c_hash", "email"
             ],
-            "tenant_region_scope": Value::Null,
+            "tenant_region_scope": if *authority == Authority::Tenant { json!("EU") } else { Value::Null },
+            "cloud_graph_host_name": "graph.windows.net",
+            "rbac_url": "https://pas.windows.net",
             "cloud_instance_name": "microsoftonline.com",
             "msgraph_host": core.authority.trim_start_matches("http://"),
         }),
     )
 }
 
-pub(super) fn keys(core: &Core, authority: &Authority) -> Response<Body> {
+pub(super) fn keys(core: &Core, inbound: &Inbound, authority: &Authority) -> Response<Body> {
     let (_, issuer) = names(core, authority);
-    let keys: Vec<Value> = locked(&core.directory).keys.iter().map(|key| key.jwk(&issuer)).collect();
+    let directory = locked(&core.directory);
+    let query = inbound.query();
+    let own = query.get("appid").and_then(|id| directory.app_keys.get(&id.to_ascii_lowercase()));
+    let keys: Vec<Value> = own.into_iter().chain(&directory.keys).map(|key| key.jwk(&issuer)).collect();
     json(StatusCode::OK, &json!({ "keys": keys }))
 }
 

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::{json, pages};
-use crate::random::{hex, sha256};
+use crate::random::guid_of;
 use crate::server::{Body, Inbound};
 
 /// A request that the issuer refuses.
@@ -108,18 +108,12 @@ pub(crate) struct Marks {
 
 impl Marks {
     pub(crate) fn of(inbound: &Inbound) -> Marks {
-        let trace = guid_from(inbound.request_id.as_bytes());
-        let correlation = inbound.header("client-request-id").map_or_else(
-            || guid_from(format!("correlation {}", inbound.request_id).as_bytes()),
-            str::to_owned,
-        );
+        let trace = guid_of(&inbound.request_id);
+        let correlation = inbound
+            .header("client-request-id")
+            .map_or_else(|| guid_of(&format!("correlation {}", inbound.request_id)), str::to_owned);
         Marks { trace, correlation, timestamp: entra_time(inbound.now) }
     }
-}
-
-fn guid_from(bytes: &[u8]) -> String {
-    let text = hex(&sha256(bytes));
-    format!("{}-{}-4{}-a{}-{}", &text[..8], &text[8..12], &text[13..16], &text[17..20], &text[20..32])
 }
 
 fn entra_time(moment: Timestamp) -> String {

@@ -1,16 +1,18 @@
 //! The identity provider, in Entra ID's shape: the same paths below an authority, the same quirks, the
 //! same numbered errors. Pages are for people; everything else speaks JSON.
 //!
-//! [`operation`] names a request from its path alone, [`answer`] performs it.
+//! [`operation`] names a request from its method and path alone, [`answer`] performs it.
 
 mod assertion;
 mod authorize;
 pub(crate) mod claims;
+mod consent;
 mod device;
 mod discovery;
 mod errors;
 mod graph;
 pub(crate) mod keys;
+mod more_claims;
 pub(crate) mod pages;
 mod token;
 
@@ -22,14 +24,13 @@ use crate::server::{Body, Inbound, full};
 use crate::world::Core;
 use crate::world::directory::Directory;
 pub(crate) use errors::Refusal;
+pub(crate) use graph::scopes;
 
-/// Names the operation behind a path.
-pub(crate) fn operation(path: &str) -> (Service, &'static str) {
+/// Names the operation behind a path; at Graph the method decides as well.
+pub(crate) fn operation(method: &Method, path: &str) -> (Service, &'static str) {
     let segments: Vec<&str> = path.split('/').skip(1).collect();
     match segments.as_slice() {
-        ["graph", "v1.0", "me"] => (Service::Graph, "me"),
-        ["graph", "v1.0", "organization"] => (Service::Graph, "organization"),
-        ["graph", ..] => (Service::Graph, "unknown"),
+        ["graph", rest @ ..] => (Service::Graph, graph::operation(method, rest)),
         [_, "v2.0", ".well-known", "openid-configuration"] => (Service::Issuer, "discovery"),
         [_, "discovery", "v2.0", "keys"] => (Service::Issuer, "keys"),
         [_, "oauth2", "v2.0", "authorize"] => (Service::Issuer, "authorize"),
@@ -45,9 +46,6 @@ pub(crate) fn operation(path: &str) -> (Service, &'static str) {
 
 /// Performs a request.
 pub(crate) fn answer(core: &Core, inbound: &Inbound, operation: &str) -> Response<Body> {
-    if let Some(page) = graph::answer(core, inbound, operation) {
-        return page;
-    }
     let segment = inbound.path().split('/').nth(1).unwrap_or_default();
     let authority = match Authority::find(&locked(&core.directory), segment) {
         Ok(authority) => authority,
@@ -55,11 +53,11 @@ pub(crate) fn answer(core: &Core, inbound: &Inbound, operation: &str) -> Respons
     };
     let post = inbound.method == Method::POST;
     match operation {
-        "discovery" => discovery::configuration(core, &authority),
-        "keys" => discovery::keys(core, &authority),
+        "discovery" => discovery::configuration(core, inbound, &authority),
+        "keys" => discovery::keys(core, inbound, &authority),
         "authorize" => authorize::authorize(core, inbound, &authority),
         "login" if post => authorize::login(core, inbound),
-        "consent" if post => authorize::consent(core, inbound),
+        "consent" if post => consent::consent(core, inbound),
         "token" if post => token::token(core, inbound, &authority),
         "token" if inbound.method == Method::OPTIONS => token::preflight(inbound),
         "devicecode" if post => device::start(core, inbound, &authority),
@@ -81,9 +79,17 @@ pub(crate) fn answer(core: &Core, inbound: &Inbound, operation: &str) -> Respons
     }
 }
 
-/// The answer of a scripted `Status` fault.
-pub(crate) fn scripted(effect: &Effect, inbound: &Inbound) -> Option<Response<Body>> {
+/// Performs a request at Graph.
+pub(crate) fn answer_graph(core: &Core, inbound: &Inbound, operation: &str) -> Response<Body> {
+    graph::answer(core, inbound, operation)
+}
+
+/// The answer of a scripted `Status` fault, in Graph's form or the issuer's.
+pub(crate) fn scripted(effect: &Effect, inbound: &Inbound, service: Service) -> Option<Response<Body>> {
     let Effect::Status { status, code, message, .. } = effect else { return None };
+    if service == Service::Graph {
+        return Some(graph::scripted(*status, code, message, inbound));
+    }
     let mut response = Refusal::new(90_033, code, message).json(inbound);
     *response.status_mut() = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     Some(response)

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use http::{Response, StatusCode, header};
 use serde_json::{Map, Value, json};
 
-use super::authorize::{check_authority, check_policy, checked_scope};
+use super::authorize::{check_authority, check_policy, checked_scope, same_redirect};
 use super::claims::{self, Grant};
 use super::errors::Refusal;
 use super::{Authority, assertion, device, json};
@@ -71,10 +71,7 @@ fn redeem(core: &Core, inbound: &Inbound, authority: &Authority, form: &Params) 
     let client = ClientProof::read(inbound, form);
     let client_id = client.id.clone().ok_or_else(|| Refusal::missing("client_id"))?;
     let mut directory = locked(&core.directory);
-    let app = directory
-        .app(&client_id)
-        .cloned()
-        .ok_or_else(|| Refusal::unknown_client(&client_id, &directory.tenant_name))?;
+    let app = super::authorize::client(&mut directory, &client_id)?.clone();
     check_authority(&app, authority)?;
     let worth = match grant_type {
         "authorization_code" => by_code(core, &mut directory, inbound, form, &app, &client)?,
@@ -105,9 +102,7 @@ fn by_code(
         .get(code)
         .cloned()
         .filter(|issued| issued.request.client_id == app.client_id)
-        .ok_or_else(|| {
-            Refusal::new(9_002_313, "invalid_grant", "Invalid request. Request is malformed or invalid.")
-        })?;
+        .map_or_else(|| Err(unknown_code(core, inbound, form, app, client)), Ok)?;
     let request = issued.request;
     client.check(core, app, Some(request.platform), inbound)?;
     let given = form.get("redirect_uri").unwrap_or_default();
@@ -137,6 +132,17 @@ fn by_code(
         platform: Some(request.platform),
         signed_in: inbound.now,
     })
+}
+
+/// What is said of a code that was never handed out: first whether the client may redeem any, by the platform that the
+/// redirect URI stands under.
+fn unknown_code(core: &Core, inbound: &Inbound, form: &Params, app: &App, client: &ClientProof) -> Refusal {
+    let given = form.get("redirect_uri").unwrap_or_default();
+    let by_uri = app.redirect_uris.iter().find(|(_, uri)| same_redirect(uri, given));
+    let platform = by_uri.or_else(|| app.redirect_uris.first()).map(|(platform, _)| *platform);
+    let malformed =
+        Refusal::new(9_002_313, "invalid_grant", "Invalid request. Request is malformed or invalid.");
+    client.check(core, app, platform, inbound).err().unwrap_or(malformed)
 }
 
 fn check_verifier(challenge: Option<&Challenge>, verifier: Option<&str>) -> Result<(), Refusal> {
@@ -197,7 +203,17 @@ fn by_refresh_token(
         Refusal::new(50_034, "invalid_grant", "The user account does not exist in the directory.")
     })?;
     check_policy(directory, app, user)?;
-    let scope = form.get("scope").map_or(Ok(known.scope), |scope| checked_scope(scope, &app.client_id))?;
+    let scope = form
+        .get("scope")
+        .map_or(Ok(known.scope), |scope| checked_scope(scope, &app.client_id, &core.authority))?;
+    if !directory.missing_consent(app, user, &scope).is_empty() {
+        let text = format!(
+            "The user or administrator has not consented to use the application with ID '{}' named '{}'. Send an \
+             interactive authorization request for this user and resource.",
+            app.client_id, app.name
+        );
+        return Err(Refusal::new(65_001, "invalid_grant", &text));
+    }
     if let Some(kept) = directory.refresh_tokens.get_mut(value) {
         kept.used = inbound.now;
     }
@@ -233,8 +249,12 @@ fn answer(
     answer.insert("scope".into(), json!(worth.scope));
     answer.insert("expires_in".into(), json!(core.lifetimes.token_s));
     answer.insert("ext_expires_in".into(), json!(core.lifetimes.token_s));
-    let access_token = claims::access_token(core, directory, &grant);
-    core.recorder.secret(&access_token);
+    let own = |one: &str| one.starts_with(&app.client_id) || one.starts_with("api://");
+    let access_token = if worth.scope.split_whitespace().any(own) {
+        claims::own_access_token(core, directory, &grant)
+    } else {
+        claims::access_token(core, directory, &grant)
+    };
     answer.insert("access_token".into(), json!(access_token));
     if worth.scope.split_whitespace().any(|scope| scope == "offline_access") {
         let token = format!("1.A{}", core.ids.token(core.refresh_token_bytes));

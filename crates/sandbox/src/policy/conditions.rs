@@ -65,7 +65,7 @@ impl<'a> Operator<'a> {
 }
 
 /// Whether IAM knows an operator of that name.
-pub(super) fn is_operator(name: &str) -> bool {
+pub(crate) fn is_operator(name: &str) -> bool {
     BASES.contains(&Operator::parse(name).base)
 }
 

@@ -138,7 +138,7 @@ fn includes(principals: &Principals, asker: Asker<'_>) -> bool {
 }
 
 /// Matches `*` and `?`; a wildcard after [`LITERAL`] stands for itself.
-pub(super) fn matches_pattern(pattern: &str, text: &str) -> bool {
+pub(crate) fn matches_pattern(pattern: &str, text: &str) -> bool {
     #[derive(PartialEq)]
     enum Token {
         One(char),

@@ -4,5 +4,6 @@ mod conditions;
 mod document;
 mod evaluate;
 
+pub(crate) use conditions::is_operator;
 pub(crate) use document::{Document, Malformed};
-pub(crate) use evaluate::{Asker, Decision, Request, decide};
+pub(crate) use evaluate::{Asker, Decision, Request, decide, matches_pattern};

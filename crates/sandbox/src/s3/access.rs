@@ -52,7 +52,8 @@ impl S3Access for Gate {
         let bucket = context.s3_path().get_bucket_name().unwrap_or_default().to_owned();
         let key = context.s3_path().get_object_key().unwrap_or_default().to_owned();
         let policies = Policies::of(&self.core, &bucket, context.headers());
-        let account = locked(&self.core.account);
+        let mut account = locked(&self.core.account);
+        account.settle();
         let principal = match &access_key {
             None => Principal::Anonymous,
             Some(access_key) => {
@@ -99,8 +100,9 @@ impl S3Access for Gate {
                 }
                 return Err(s3_error!(
                     AccessDenied,
-                    "User: {} is not authorized to perform: {action} on resource: \"{resource}\" {reason}",
-                    account.arn_of(&principal)
+                    "User: {} is not authorized to perform: {action} on resource: \"{resource}\" {}",
+                    account.arn_of(&principal),
+                    reason.about(action)
                 ));
             }
         }
@@ -214,6 +216,8 @@ fn needs(
         "GetBucketPolicy" => ("s3:GetBucketPolicy", whole),
         "PutBucketPolicy" => ("s3:PutBucketPolicy", whole),
         "DeleteBucketPolicy" => ("s3:DeleteBucketPolicy", whole),
+        "GetBucketEncryption" => ("s3:GetEncryptionConfiguration", whole),
+        "PutBucketEncryption" | "DeleteBucketEncryption" => ("s3:PutEncryptionConfiguration", whole),
         "GetBucketLocation" => ("s3:GetBucketLocation", whole),
         "GetBucketVersioning" => ("s3:GetBucketVersioning", whole),
         "PutBucketVersioning" => ("s3:PutBucketVersioning", whole),

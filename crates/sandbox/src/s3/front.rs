@@ -247,6 +247,7 @@ fn prepare(
         inbound.name_caller(&locked(&core.account).arn_of(principal));
     }
     check_region(core, inbound, bucket, bucket_region, &claim)?;
+    check_lists(core, inbound, bucket)?;
     let Some(expires_s) = claim.expires_s else {
         return Ok((caller, inbound.uri.query().map(str::to_owned), inbound.headers.clone()));
     };
@@ -333,6 +334,20 @@ fn check_region(
         });
     }
     Err(wrong_region(region, actual))
+}
+
+/// Where the bucket's owner owns everything, a request that gives rights by access control lists is refused, unless
+/// it gives the owner what the owner has.
+fn check_lists(core: &Core, inbound: &Inbound, bucket: Option<&str>) -> Result<(), Early> {
+    let given = inbound.header("x-amz-acl").is_some_and(|acl| acl != "bucket-owner-full-control")
+        || inbound.headers.keys().any(|name| name.as_str().starts_with("x-amz-grant-"));
+    let enforced = bucket.is_some_and(|bucket| {
+        locked(&core.storage).buckets.get(bucket).is_some_and(|bucket| bucket.owner_enforced)
+    });
+    if given && enforced {
+        return Err(Early::new(400, "AccessControlListNotSupported", "The bucket does not allow ACLs"));
+    }
+    Ok(())
 }
 
 fn wrong_region(region: &str, expected: &str) -> Early {

@@ -9,6 +9,7 @@ mod auth;
 mod buckets;
 pub(crate) mod checksums;
 mod conditions;
+mod encryption;
 mod front;
 mod listing;
 mod multipart;
@@ -91,6 +92,9 @@ operations! {
     delete_bucket(DeleteBucketInput) -> DeleteBucketOutput = buckets::delete;
     head_bucket(HeadBucketInput) -> HeadBucketOutput = buckets::head;
     get_bucket_location(GetBucketLocationInput) -> GetBucketLocationOutput = buckets::location;
+    get_bucket_encryption(GetBucketEncryptionInput) -> GetBucketEncryptionOutput = encryption::get;
+    put_bucket_encryption(PutBucketEncryptionInput) -> PutBucketEncryptionOutput = encryption::put;
+    delete_bucket_encryption(DeleteBucketEncryptionInput) -> DeleteBucketEncryptionOutput = encryption::delete;
     get_bucket_policy(GetBucketPolicyInput) -> GetBucketPolicyOutput = policy::get;
     put_bucket_policy(PutBucketPolicyInput) -> PutBucketPolicyOutput = policy::put;
     delete_bucket_policy(DeleteBucketPolicyInput) -> DeleteBucketPolicyOutput = policy::delete;

@@ -14,7 +14,7 @@ use super::conditions::{Conditions, Purpose, check_write};
 use super::listing::{Line, encoded, marker, page, page_size, wants_encoding};
 use super::objects::{source, source_conditions};
 use super::upload::{self, headers};
-use super::{Asked, done, no_such_bucket, timestamp};
+use super::{Asked, done, encryption, no_such_bucket, timestamp};
 use crate::locked;
 use crate::random::hex;
 use crate::world::storage::{Blob, Part as StoredPart, PartSummary, Storage, Upload};
@@ -64,7 +64,10 @@ pub(super) async fn create(
         }
         (Some(algorithm), kind) => Some((algorithm, kind.unwrap_or_else(|| algorithm.default_kind()))),
     };
+    let (chosen, key_id) = (input.server_side_encryption.as_ref(), input.ssekms_key_id.as_deref());
+    let kms_key = encryption::key_for_write(asked, &input.bucket, chosen, key_id)?;
     let upload = Upload {
+        kms_key: kms_key.clone(),
         initiated: asked.now,
         headers: headers!(input),
         tags: upload::tags(input.tagging.as_deref())?,
@@ -87,7 +90,8 @@ pub(super) async fn create(
         upload_id: Some(id),
         checksum_algorithm: checksum.map(|(algorithm, _)| ChecksumAlgorithm::from_static(algorithm.name())),
         checksum_type: checksum.map(|(_, kind)| kind.dto()),
-        server_side_encryption: Some(ServerSideEncryption::from_static(ServerSideEncryption::AES256)),
+        server_side_encryption: Some(encryption::algorithm(kms_key.as_ref())),
+        ssekms_key_id: kms_key,
         ..CreateMultipartUploadOutput::default()
     })
 }
@@ -106,9 +110,12 @@ pub(super) async fn upload_part(
     let body = request.input.body.take();
     let input = &request.input;
     check_number(input.part_number)?;
-    let wanted = upload_of(&mut locked(&asked.core.storage), &input.bucket, &input.key, &input.upload_id)?
-        .checksum
-        .map(|(algorithm, _)| algorithm);
+    let (wanted, kms_key) = {
+        let mut storage = locked(&asked.core.storage);
+        let upload = upload_of(&mut storage, &input.bucket, &input.key, &input.upload_id)?;
+        (upload.checksum.map(|(algorithm, _)| algorithm), upload.kms_key.clone())
+    };
+    encryption::may_decrypt(asked, kms_key.as_deref())?;
     let claims: Claims = claims!(input, md5: input.content_md5.clone(), chosen: wanted);
     let (data, checksum) = upload::read(body, claims, request.trailing_headers.as_ref()).await?;
     if let (Some(wanted), Some(given)) = (wanted, &checksum)
@@ -124,7 +131,8 @@ pub(super) async fn upload_part(
     let part = StoredPart { etag: md5(&data), data, checksum, modified: asked.now };
     let mut output = UploadPartOutput {
         e_tag: Some(ETag::Strong(part.etag.clone())),
-        server_side_encryption: Some(ServerSideEncryption::from_static(ServerSideEncryption::AES256)),
+        server_side_encryption: Some(encryption::algorithm(kms_key.as_ref())),
+        ssekms_key_id: kms_key,
         ..UploadPartOutput::default()
     };
     if let Some(checksum) = &part.checksum {
@@ -360,6 +368,7 @@ pub(super) async fn complete(
         checksum: checksum.clone(),
         headers: upload.headers,
         tags: upload.tags,
+        kms_key: upload.kms_key,
         parts: summaries.collect(),
         data,
     };

@@ -10,7 +10,7 @@ use s3s::{Body, S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error}
 use super::checksums::{Algorithm, Checksum as Sum, Claims, Kind, claims, md5, tell_checksum};
 use super::conditions::{Conditions, Purpose, check_write};
 use super::upload::{self, headers};
-use super::{Asked, done, no_such_bucket, no_such_key, timestamp};
+use super::{Asked, done, encryption, no_such_bucket, no_such_key, timestamp};
 use crate::locked;
 use crate::world::storage::{Blob, Bucket as Stored, Headers, NULL_VERSION, Version};
 
@@ -156,7 +156,8 @@ macro_rules! describe {
                 .part_number
                 .filter(|_| !blob.parts.is_empty())
                 .map(|_| blob.parts.len() as i32),
-            server_side_encryption: Some(ServerSideEncryption::from_static(ServerSideEncryption::AES256)),
+            server_side_encryption: Some(encryption::algorithm(blob.kms_key.as_ref())),
+            ssekms_key_id: blob.kms_key.clone(),
             storage_class: headers
                 .storage_class
                 .clone()
@@ -222,6 +223,7 @@ pub(super) async fn get(
     let found = look_up(asked, &input.bucket, &input.key, input.version_id.as_deref())?;
     conditions!(input).check(&found.blob, found.modified, Purpose::Read)?;
     let span = piece(&found.blob, input.range.as_ref(), input.part_number)?;
+    encryption::may_decrypt(asked, found.blob.kms_key.as_deref())?;
     let mut output = describe!(found, span, input, GetObjectOutput);
     let data = match span {
         Some(span) => found.blob.data.slice(within(&span)),
@@ -308,15 +310,18 @@ pub(super) async fn put(
     if !locked(&asked.core.storage).buckets.contains_key(&input.bucket) {
         return Err(no_such_bucket());
     }
+    let (algorithm, key_id) = (input.server_side_encryption.as_ref(), input.ssekms_key_id.as_deref());
+    let kms_key = encryption::key_for_write(asked, &input.bucket, algorithm, key_id)?;
     let (data, checksum) = upload::read(body, claims, request.trailing_headers.as_ref()).await?;
     // S3 keeps a checksum of every object, asked or not.
     let checksum = checksum.unwrap_or_else(|| Sum::of(Algorithm::Crc64Nvme, &data));
-    let blob = Blob { etag: md5(&data), checksum, headers, tags, parts: Vec::new(), data };
+    let blob = Blob { etag: md5(&data), checksum, headers, tags, kms_key, parts: Vec::new(), data };
 
     let mut output = PutObjectOutput {
         e_tag: Some(ETag::Strong(blob.etag.clone())),
         checksum_type: Some(blob.checksum.kind.dto()),
-        server_side_encryption: Some(ServerSideEncryption::from_static(ServerSideEncryption::AES256)),
+        server_side_encryption: Some(encryption::algorithm(blob.kms_key.as_ref())),
+        ssekms_key_id: blob.kms_key.clone(),
         ..PutObjectOutput::default()
     };
     tell_checksum!(output, blob.checksum);
@@ -333,7 +338,9 @@ pub(super) fn source(asked: &Asked<'_>, source: &CopySource) -> S3Result<Found> 
     let CopySource::Bucket { bucket, key, version_id } = source else {
         return Err(s3_error!(NotImplemented, "Access points are not part of this sandbox"));
     };
-    look_up(asked, bucket, key, version_id.as_deref())
+    let found = look_up(asked, bucket, key, version_id.as_deref())?;
+    encryption::may_decrypt(asked, found.blob.kms_key.as_deref())?;
+    Ok(found)
 }
 
 pub(super) async fn copy(
@@ -354,6 +361,8 @@ pub(super) async fn copy(
             "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes."
         ));
     }
+    let (chosen, key_id) = (input.server_side_encryption.as_ref(), input.ssekms_key_id.as_deref());
+    let kms_key = encryption::key_for_write(asked, &input.bucket, chosen, key_id)?;
     let data = found.blob.data.clone();
     let headers: Headers = if replace_headers {
         headers!(input)
@@ -372,6 +381,7 @@ pub(super) async fn copy(
         checksum: Sum::of(algorithm, &data),
         headers,
         tags: if replace_tags { upload::tags(input.tagging.as_deref())? } else { found.blob.tags.clone() },
+        kms_key: kms_key.clone(),
         parts: Vec::new(),
         data,
     };
@@ -389,7 +399,8 @@ pub(super) async fn copy(
     done(CopyObjectOutput {
         copy_object_result: Some(result),
         copy_source_version_id: found.version_id,
-        server_side_encryption: Some(ServerSideEncryption::from_static(ServerSideEncryption::AES256)),
+        server_side_encryption: Some(encryption::algorithm(kms_key.as_ref())),
+        ssekms_key_id: kms_key,
         version_id,
         ..CopyObjectOutput::default()
     })

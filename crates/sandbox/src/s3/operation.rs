@@ -18,6 +18,9 @@ pub(super) fn name(
         (None, _) => "ListBuckets",
         (Some(_), None) => match method.as_str() {
             "GET" if has("location") => "GetBucketLocation",
+            "GET" if has("encryption") => "GetBucketEncryption",
+            "PUT" if has("encryption") => "PutBucketEncryption",
+            "DELETE" if has("encryption") => "DeleteBucketEncryption",
             "GET" if has("policy") => "GetBucketPolicy",
             "PUT" if has("policy") => "PutBucketPolicy",
             "DELETE" if has("policy") => "DeleteBucketPolicy",

@@ -27,6 +27,7 @@ pub(crate) async fn call(
     action: &str,
     params: &Params,
 ) -> Result<String, Refused> {
+    locked(&core.account).settle();
     match action {
         "AssumeRoleWithWebIdentity" => web_identity::assume(core, inbound, params).await,
         "AssumeRole" => assume_role::assume(core, inbound, params),

@@ -96,7 +96,7 @@ impl Wish {
 
     /// Finds the role in the account.
     pub(super) fn role<'a>(&self, account: &'a Account) -> Option<&'a Role> {
-        account.roles.values().find(|role| role.arn == self.role_arn)
+        account.roles_seen().find(|role| role.arn == self.role_arn)
     }
 
     pub(super) fn check_duration(&self, role: &Role) -> Result<(), Refused> {

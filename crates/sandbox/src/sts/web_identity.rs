@@ -93,8 +93,7 @@ pub(super) async fn assume(core: &Core, inbound: &Inbound, params: &Params) -> R
 fn provider(core: &Core, account_id: &str, issuer: &str) -> Result<(String, Provider), Refused> {
     let account = locked(&core.account);
     account
-        .providers
-        .iter()
+        .providers_seen()
         .find(|(_, provider)| account.id == account_id && provider.url == issuer)
         .map(|(arn, provider)| (arn.clone(), provider.clone()))
         .ok_or_else(|| invalid(format!("No OpenIDConnect provider found in your account for {issuer}")))

@@ -287,6 +287,29 @@ impl Bench {
     }
 }
 
+impl Bench {
+    /// Sends a signed `POST` with JSON to one of AWS's REST services, in the default region.
+    pub(super) async fn rest(&self, key: &Key, service: &str, path: &str, input: &Value) -> Answer {
+        let summary = self.sandbox.summary();
+        let url = Url::parse(&format!("{}{path}", summary.sts_endpoint)).unwrap();
+        let date = self.sandbox.world().now().strftime("%Y%m%dT%H%M%SZ").to_string();
+        let body = input.to_string();
+        let mut all = vec![
+            ("content-type".to_owned(), "application/json".to_owned()),
+            ("x-amz-content-sha256".to_owned(), hex(&sha256(body.as_bytes()))),
+            ("x-amz-date".to_owned(), date.clone()),
+        ];
+        all.extend(key.token.clone().map(|token| ("x-amz-security-token".to_owned(), token)));
+        let mut signed = all.clone();
+        signed.push(("host".into(), format!("127.0.0.1:{}", url.port().unwrap())));
+        let scope = (summary.region.as_str(), service);
+        all.push(("authorization".into(), authorization(key, scope, &date, "POST", &url, signed)));
+        let all: Vec<(HeaderName, String)> =
+            all.into_iter().map(|(name, value)| (name.parse().unwrap(), value)).collect();
+        Answer::of(web::send(Method::POST, &url, &all, body.into()).await.unwrap())
+    }
+}
+
 impl Answer {
     /// The credential of an STS answer.
     pub(super) fn key(&self) -> Key {

@@ -3,8 +3,13 @@
 mod bench;
 mod center;
 mod doors;
+mod encryption;
 mod faults;
+mod fresh;
+mod graph;
+mod iam;
 mod issuer;
 mod s3;
 mod sts;
+mod tokens;
 mod users;

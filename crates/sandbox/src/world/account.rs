@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::settling::Before;
 use super::users::{AccessKey, IamUser, MfaDevice};
 
 /// The name of the account's administrator, who stands outside the list of users.
@@ -72,6 +73,8 @@ pub struct Role {
     pub max_session_s: u32,
     /// Tags in the order they were given.
     pub tags: Vec<(String, String)>,
+    /// The ARN of a managed policy that bounds what the others give.
+    pub permissions_boundary: Option<String>,
     /// When it was made.
     pub created: Timestamp,
 }
@@ -82,10 +85,40 @@ pub(crate) struct ManagedPolicy {
     pub(crate) name: String,
     pub(crate) id: String,
     pub(crate) path: String,
-    pub(crate) document: String,
+    /// Oldest first; never empty.
+    pub(crate) versions: Vec<PolicyVersion>,
+    /// The number of the version that counts.
+    pub(crate) default: u32,
+    /// Numbers are not used twice.
+    pub(crate) last_number: u32,
     pub(crate) description: Option<String>,
+    pub(crate) tags: Vec<(String, String)>,
+    pub(crate) created: Timestamp,
+    pub(crate) updated: Timestamp,
+}
+
+impl ManagedPolicy {
+    /// The document of the version that counts.
+    pub(crate) fn document(&self) -> Option<&str> {
+        let version = self.versions.iter().find(|version| version.number == self.default)?;
+        Some(&version.document)
+    }
+}
+
+/// One version of a managed policy.
+#[derive(Clone, Debug)]
+pub(crate) struct PolicyVersion {
+    pub(crate) number: u32,
+    pub(crate) document: String,
     pub(crate) created: Timestamp,
 }
+
+/// The policies of AWS that this sandbox knows, with what they allow everywhere.
+pub(crate) const AWS_MANAGED: [(&str, &str); 3] = [
+    ("AdministratorAccess", r#""*""#),
+    ("AmazonS3FullAccess", r#""s3:*""#),
+    ("AmazonS3ReadOnlyAccess", r#"["s3:Get*","s3:List*","s3:Describe*"]"#),
+];
 
 /// Whose permissions a temporary credential has.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -156,6 +189,14 @@ pub(crate) struct Account {
     /// By access key ID.
     pub(crate) sessions: HashMap<String, Arc<Session>>,
     pub(crate) disabled_regions: BTreeSet<String>,
+    /// The account's alias, if it has one.
+    pub(crate) alias: Option<String>,
+    /// How many calls see an IAM change not yet; 0 sees everything at once.
+    pub(crate) settle_calls: u32,
+    /// By name.
+    pub(crate) roles_before: HashMap<String, Before<Role>>,
+    /// By ARN.
+    pub(crate) providers_before: HashMap<String, Before<Provider>>,
 }
 
 impl Account {
@@ -194,9 +235,18 @@ impl Account {
     }
 
     fn role_documents(&self, arn: &str) -> Vec<String> {
-        let mut roles = self.roles.values().chain(self.foreign_roles.values());
+        let mut roles = self.roles_seen().chain(self.foreign_roles.values());
         let Some(role) = roles.find(|role| role.arn == arn) else { return Vec::new() };
         self.documents(&role.inline_policies, &role.attached_policies)
+    }
+
+    /// The document that bounds whoever asks, if there is one.
+    pub(crate) fn boundary_document(&self, principal: &Principal) -> Option<String> {
+        let Principal::Session(session) = principal else { return None };
+        let Actor::Role { arn, .. } = &session.of else { return None };
+        let boundary = self.roles_seen().find(|role| role.arn == *arn)?.permissions_boundary.clone()?;
+        // A boundary that is gone allows nothing.
+        Some(self.managed_document(&boundary).unwrap_or_else(|| r#"{"Statement":[]}"#.to_owned()))
     }
 
     fn user_documents(&self, name: &str) -> Vec<String> {
@@ -217,11 +267,10 @@ impl Account {
 
     /// The document of a managed policy: the account's own, or one of the few of AWS that the sandbox knows.
     pub(crate) fn managed_document(&self, arn: &str) -> Option<String> {
-        let actions = match arn {
-            "arn:aws:iam::aws:policy/AmazonS3FullAccess" => r#""s3:*""#,
-            "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess" => r#"["s3:Get*","s3:List*","s3:Describe*"]"#,
-            "arn:aws:iam::aws:policy/AdministratorAccess" => r#""*""#,
-            own => return self.policies.get(own).map(|policy| policy.document.clone()),
+        let name = arn.strip_prefix("arn:aws:iam::aws:policy/");
+        let known = AWS_MANAGED.iter().find(|(known, _)| Some(*known) == name);
+        let Some((_, actions)) = known else {
+            return self.policies.get(arn).and_then(ManagedPolicy::document).map(str::to_owned);
         };
         Some(format!(
             r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":{actions},"Resource":"*"}}]}}"#

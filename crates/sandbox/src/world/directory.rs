@@ -1,14 +1,15 @@
 //! The tenant: its people, its app registrations, its signing keys, and every sign-in under way.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+use super::tenant::{Assignment, ClaimsPolicy, DirectoryRole, Grant, Group, Settings};
 use crate::issuer::keys::SigningKey;
-use crate::random::sha256;
+use crate::random::{guid_of, sha256};
 
 /// Where a person's account lives.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,10 +44,15 @@ pub struct User {
     pub object_id: String,
     /// Where the account lives.
     pub home: Home,
-    /// Whether the person is assigned to apps that demand it (else AADSTS50105).
-    pub assigned: bool,
+    /// What the person may administer in the tenant.
+    pub directory_roles: Vec<DirectoryRole>,
     /// Whether the account may sign in (else AADSTS50057).
     pub enabled: bool,
+    /// Whether the person signs in with a second factor, as the optional claim `amr` tells.
+    pub mfa: bool,
+    /// What else the directory knows of the person, by the names that claims mapping policies use: `department`,
+    /// `employeeid`, `jobtitle`, …
+    pub attributes: BTreeMap<String, String>,
     /// An AADSTS number by which policy refuses this person everywhere (53003, 50076, …).
     pub blocked_by: Option<u32>,
     /// More claims for this person's ID tokens: `groups`, `roles`, `amr`, AWS's claims, …
@@ -63,7 +69,9 @@ impl User {
             email: Some(username.into()),
             object_id: object_id.into(),
             home: Home::Member,
-            assigned: true,
+            directory_roles: Vec::new(),
+            mfa: true,
+            attributes: BTreeMap::new(),
             enabled: true,
             blocked_by: None,
             claims: Map::new(),
@@ -100,7 +108,7 @@ pub struct Certificate {
     pub public_key_der: Vec<u8>,
 }
 
-/// An app registration.
+/// An app registration and its enterprise application.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct App {
@@ -114,18 +122,34 @@ pub struct App {
     pub public_client_flows: bool,
     /// Whether accounts of other tenants may sign in.
     pub multi_tenant: bool,
-    /// "Assignment required" of the enterprise application.
+    /// "Assignment required" of the enterprise application: who is assigned neither by name nor by a group
+    /// is refused (AADSTS50105).
     pub assignment_required: bool,
-    /// Whether an admin has consented for everyone; if not, each person is asked once.
+    /// Whether an admin has consented for everyone to whatever the app asks for. If not, the delegated
+    /// permission grants decide, and each person is asked for what they do not cover.
     pub admin_consent: bool,
     /// Client secrets.
     pub secrets: Vec<String>,
     /// Certificates for `private_key_jwt`.
     pub certificates: Vec<Certificate>,
+    /// The GUID of the application object; `None` for an app that is registered in another tenant, as
+    /// Microsoft's own are.
+    pub object_id: Option<String>,
+    /// The GUID of the service principal; without one nobody can sign in (AADSTS700016).
+    pub service_principal_id: Option<String>,
+    /// Whether sign-in is switched on at the enterprise application (else AADSTS7000112).
+    pub enabled: bool,
+    /// Object IDs of the owners.
+    pub owners: Vec<String>,
+    /// What else the application object says, by Graph's names: `tags`, `notes`, `optionalClaims`, `api`, …
+    pub registration: Map<String, Value>,
+    /// What else the service principal says, by Graph's names: `tags`, `notes`, …
+    pub enterprise: Map<String, Value>,
 }
 
 impl App {
-    /// Returns a registration without redirect URIs, consented to by the admin.
+    /// Returns a registration of this tenant without redirect URIs, consented to by the admin, open to everybody
+    /// in the tenant, with a service principal.
     pub fn new(client_id: &str, name: &str) -> App {
         App {
             client_id: client_id.into(),
@@ -133,10 +157,16 @@ impl App {
             redirect_uris: Vec::new(),
             public_client_flows: false,
             multi_tenant: false,
-            assignment_required: true,
+            assignment_required: false,
             admin_consent: true,
             secrets: Vec::new(),
             certificates: Vec::new(),
+            object_id: Some(guid_of(&format!("application {client_id}"))),
+            service_principal_id: Some(guid_of(&format!("service principal {client_id}"))),
+            enabled: true,
+            owners: Vec::new(),
+            registration: Map::new(),
+            enterprise: Map::new(),
         }
     }
 }
@@ -236,6 +266,16 @@ pub(crate) struct DeviceCode {
     pub(crate) state: DeviceState,
 }
 
+/// A Graph access token that was handed out.
+#[derive(Clone)]
+pub(crate) struct AccessToken {
+    pub(crate) username: String,
+    pub(crate) client_id: String,
+    pub(crate) expires: Timestamp,
+    /// Short names, as in `scp`.
+    pub(crate) scopes: Vec<String>,
+}
+
 /// The tenant and everything in it.
 pub(crate) struct Directory {
     pub(crate) tenant: String,
@@ -245,13 +285,23 @@ pub(crate) struct Directory {
     pub(crate) apps: Vec<App>,
     /// The first signs; all are published.
     pub(crate) keys: Vec<SigningKey>,
-    /// (client ID, username) pairs that consented by themselves.
-    pub(crate) consents: BTreeSet<(String, String)>,
+    /// Signing keys that belong to one app, by client ID. They are published for that app alone.
+    pub(crate) app_keys: HashMap<String, SigningKey>,
+    pub(crate) groups: Vec<Group>,
+    /// Who consented to what.
+    pub(crate) grants: Vec<Grant>,
+    /// Who may use the apps that demand it.
+    pub(crate) assignments: Vec<Assignment>,
+    pub(crate) claims_policies: Vec<ClaimsPolicy>,
+    /// Applications that were deleted and could be brought back.
+    pub(crate) deleted: Vec<App>,
+    pub(crate) settings: Settings,
+    /// Objects that are not everywhere yet: by object ID, how many more requests do not find them.
+    pub(crate) unseen: HashMap<String, u32>,
     pub(crate) pending: HashMap<String, PendingSignIn>,
     pub(crate) codes: HashMap<String, IssuedCode>,
     pub(crate) refresh_tokens: HashMap<String, RefreshToken>,
-    /// Graph access token to username and expiry.
-    pub(crate) access_tokens: HashMap<String, (String, Timestamp)>,
+    pub(crate) access_tokens: HashMap<String, AccessToken>,
     pub(crate) device_codes: HashMap<String, DeviceCode>,
     /// Browser session cookie to username.
     pub(crate) browser_sessions: HashMap<String, String>,

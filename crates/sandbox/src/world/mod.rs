@@ -5,14 +5,18 @@
 //! computation and never across an await.
 
 pub(crate) mod account;
+mod aws_doors;
 pub(crate) mod center;
 pub(crate) mod directory;
 mod doors;
-mod initial;
+pub(crate) mod initial;
 pub(crate) mod machine;
 pub(crate) mod samples;
 pub(crate) mod sessions;
+mod settling;
 pub(crate) mod storage;
+pub(crate) mod tenant;
+mod tenant_doors;
 pub(crate) mod users;
 
 use std::sync::{Arc, Mutex};
@@ -29,6 +33,8 @@ use crate::recorder::Recorder;
 use crate::sts::IssuerKeys;
 pub use account::{AdminKey, Role};
 pub use directory::{App, Certificate, Home, Platform, User};
+pub use tenant::{DirectoryRole, Group};
+pub use tenant_doors::AZURE_CLI_SCOPES;
 
 use account::Account;
 use center::Center;
@@ -73,10 +79,11 @@ impl Core {
         let ids = Ids::new(Arc::clone(&options.random));
         let now = options.clock.now();
         let mut directory = initial::directory(options, &ids)?;
-        let mut account = initial::account(&mut directory, &ids, &authority, now);
+        let mut account = initial::account(options, &mut directory, &ids, &authority, now);
         let storage = initial::storage(options, now, &ids);
-        let center = samples::center(&mut account, &ids, now);
-        let machine = Machine::new(&ids, options.metadata_v1);
+        let center = if options.empty { Center::default() } else { samples::center(&mut account, &ids, now) };
+        let mut machine = Machine::new(&ids, options.metadata_v1);
+        machine.has_role = !options.empty;
         let core = Core {
             clock: Arc::clone(&options.clock),
             ids,
@@ -170,12 +177,15 @@ impl World {
         locked(&self.core.directory).app(client_id).cloned()
     }
 
-    /// Adds an app registration, or replaces the one with that client ID.
+    /// Adds an app registration, or replaces the one with that client ID. Its consents and assignments stay; those
+    /// for everybody follow [`App::admin_consent`].
     pub fn put_app(&self, app: App) {
         app.secrets.iter().for_each(|secret| self.core.recorder.secret(secret));
         let mut directory = locked(&self.core.directory);
-        directory.apps.retain(|other| other.client_id != app.client_id);
+        let client_id = app.client_id.clone();
+        directory.apps.retain(|other| other.client_id != client_id);
         directory.apps.push(app);
+        directory.settle_admin_consent(&client_id);
     }
 
     /// Returns the role of that name.

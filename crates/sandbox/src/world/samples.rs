@@ -202,6 +202,7 @@ fn role(
         attached_policies: BTreeSet::new(),
         max_session_s,
         tags: Vec::new(),
+        permissions_boundary: None,
         created: now,
     }
 }

@@ -33,6 +33,10 @@ pub(crate) struct Bucket {
     pub(crate) versioning: Versioning,
     /// The bucket's own policy as written.
     pub(crate) policy: Option<String>,
+    /// The ARN of the key of KMS that new objects are encrypted with; without one it is S3's own.
+    pub(crate) kms_key: Option<String>,
+    /// "Bucket owner enforced": access control lists are switched off.
+    pub(crate) owner_enforced: bool,
     /// Each key's versions, oldest first; never empty.
     pub(crate) keys: BTreeMap<String, Vec<Version>>,
     /// By key, then upload ID: the order in which they are listed.
@@ -71,6 +75,8 @@ pub(crate) struct Blob {
     pub(crate) checksum: Checksum,
     pub(crate) headers: Headers,
     pub(crate) tags: Vec<(String, String)>,
+    /// The ARN of the key of KMS that it is encrypted with.
+    pub(crate) kms_key: Option<String>,
     /// The sizes of the parts it was uploaded in; empty for a single upload.
     pub(crate) parts: Vec<PartSummary>,
 }
@@ -91,6 +97,7 @@ impl Blob {
             checksum: Checksum::of(Algorithm::Crc64Nvme, &data),
             headers: Headers::default(),
             tags: Vec::new(),
+            kms_key: None,
             parts: Vec::new(),
             data,
         }
@@ -103,6 +110,7 @@ pub(crate) struct Upload {
     pub(crate) initiated: Timestamp,
     pub(crate) headers: Headers,
     pub(crate) tags: Vec<(String, String)>,
+    pub(crate) kms_key: Option<String>,
     /// What the client chose; `None` leaves CRC64NVME for the whole.
     pub(crate) checksum: Option<(Algorithm, Kind)>,
     pub(crate) parts: BTreeMap<i32, Part>,
@@ -127,6 +135,8 @@ impl Storage {
             created: now,
             versioning: Versioning::Off,
             policy: None,
+            kms_key: None,
+            owner_enforced: false,
             keys: BTreeMap::new(),
             uploads: BTreeMap::new(),
         });

@@ -11,6 +11,13 @@ from botocore.exceptions import ClientError
 
 told = json.load(sys.stdin)
 region = told["region"]
+endpoints = {
+    "s3": "s3_endpoint",
+    "s3api": "s3_endpoint",
+    "sts": "sts_endpoint",
+    "iam": "iam_endpoint",
+    "accessanalyzer": "iam_endpoint",
+}
 
 
 def client(service, credentials=None, **options):
@@ -23,7 +30,7 @@ def client(service, credentials=None, **options):
             "aws_session_token": credentials.get("SessionToken"),
         }
     config = Config(retries={"max_attempts": 1}, **options.pop("config", {}))
-    endpoint = told[{"s3": "s3_endpoint", "sts": "sts_endpoint", "iam": "iam_endpoint"}[service]]
+    endpoint = told[endpoints[service]]
     return boto3.client(
         service, region_name=options.pop("region_name", region), endpoint_url=endpoint, config=config, **keys, **options
     )
@@ -58,7 +65,7 @@ def refused(code, call, *args, **kwargs):
 
 def cli(service, *args, credentials=admin, check=True, code=None):
     """Runs the aws CLI against the sandbox; returns its output, as JSON where it is."""
-    endpoint = told[{"s3": "s3_endpoint", "s3api": "s3_endpoint", "sts": "sts_endpoint", "iam": "iam_endpoint"}[service]]
+    endpoint = told[endpoints[service]]
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": os.environ["HOME"],

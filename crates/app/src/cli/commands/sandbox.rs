@@ -14,11 +14,15 @@ pub(crate) struct Args {
     /// Do not install the bookmark `sandbox`.
     #[arg(long)]
     no_bookmark: bool,
+    /// Start with nothing set up: people and groups, an AWS account with its administrator's key and buckets, and neither
+    /// app, provider nor role. Installs no bookmark.
+    #[arg(long)]
+    empty: bool,
 }
 
 impl Args {
     pub(crate) async fn run(self, app: &App, output: &Output) -> Outcome {
-        let options = sandbox::Options { port: self.port, bookmark: !self.no_bookmark };
+        let options = sandbox::Options { port: self.port, bookmark: !self.no_bookmark, empty: self.empty };
         sandbox::run(app, options, |ready| show::sandbox_ready(output, ready)).await?;
         Ok(crate::explain::Exit::Done)
     }

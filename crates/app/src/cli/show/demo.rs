@@ -90,13 +90,22 @@ pub(in crate::cli) fn sandbox_ready(output: &Output, ready: &Ready<'_>) -> io::R
     let mut lines = vec![
         ("issuer", summary.issuer.clone()),
         ("tenant", summary.tenant.clone()),
-        ("client ID", summary.client_id.clone()),
-        ("role", summary.role_arn.clone()),
         ("S3", summary.s3_endpoint.clone()),
         ("STS", summary.sts_endpoint.clone()),
         ("IAM", summary.iam_endpoint.clone()),
         ("Graph", summary.graph_endpoint.clone()),
     ];
+    match &summary.empty {
+        None => {
+            lines.insert(2, ("client ID", summary.client_id.clone()));
+            lines.insert(3, ("role", summary.role_arn.clone()));
+        }
+        Some(empty) => lines.extend([
+            ("account", empty.account_id.clone()),
+            ("AWS access key ID", empty.aws_access_key_id.clone()),
+            ("AWS secret key", empty.aws_secret_access_key.clone()),
+        ]),
+    }
     lines.extend(
         summary
             .users
