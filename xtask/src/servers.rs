@@ -67,10 +67,11 @@ const CLIENTS: [(&str, &str); 7] = [
 /// How long a Node issuer may take to listen; making its keys is most of it.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-const SCRIPTS: [(&str, &str); 3] = [
+const SCRIPTS: [(&str, &str); 4] = [
     ("issuer.mjs", include_str!("../bench/issuer.mjs")),
     ("hostile.mjs", include_str!("../bench/hostile.mjs")),
     ("browser.mjs", include_str!("../bench/browser.mjs")),
+    ("policy-oracle.mjs", include_str!("../bench/policy-oracle.mjs")),
 ];
 
 /// The folder of this run and the servers in it.

@@ -2,7 +2,7 @@
 //!
 //! A test joins a suite by its name. Integration tests of the app are in the binary `it`, those of the test kit in
 //! the binary `bench`; in both, the module a test is in (`seaweedfs::`, `issuer::` …) is its suite. Tests in the
-//! binary `aws_clients` are that suite. Every other test is `unit` and needs nothing that is not in the checkout.
+//! binary `aws_clients` are that suite, those in `policy_oracle` the suite `policy`. Every other test is `unit` and needs nothing that is not in the checkout.
 
 use std::path::Path;
 use std::process::Command;
@@ -96,6 +96,12 @@ pub(crate) const SUITES: &[Suite] = &[
         proves: "our sandbox is a cloud to other people's clients",
         needs: &["cargo-nextest", "python", "aws", "s5cmd", "rclone"],
         kind: Kind::Tests(Selection::Binary("aws_clients")),
+    },
+    Suite {
+        name: "policy",
+        proves: "the policy evaluator agrees with one that we did not write",
+        needs: &["cargo-nextest", "node", "node-modules"],
+        kind: Kind::Tests(Selection::Binary("policy_oracle")),
     },
     Suite {
         name: "seaweedfs",
@@ -242,7 +248,7 @@ mod tests {
     fn unit_is_what_no_other_suite_has() {
         let unit = SUITES.iter().find(|suite| suite.name == "unit").expect("unit");
         let expression = unit.expression(Selection::Unit);
-        for part in ["aws_clients", "test(/^seaweedfs::/)", "test(/^keychain::/)"] {
+        for part in ["aws_clients", "policy_oracle", "test(/^seaweedfs::/)", "test(/^keychain::/)"] {
             assert!(expression.starts_with("not (") && expression.contains(part), "{expression}");
         }
     }

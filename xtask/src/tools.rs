@@ -58,7 +58,7 @@ impl Tools {
             tools.group(&PYTHON, python(cache));
         }
         if wanted(&NODE) {
-            step("Node folder with two issuers and a browser driver");
+            step("Node folder with two issuers, a browser driver and an evaluator of policies");
             tools.group(&NODE, node(cache));
         }
         if SYSTEM.iter().any(|(program, _)| needs.contains(program)) {

@@ -14,6 +14,7 @@ pub mod foreign_text;
 pub mod import;
 pub mod java_properties;
 pub mod name;
+pub mod policy;
 pub mod profile;
 pub mod property_list;
 pub mod retry;

@@ -9,6 +9,10 @@ use pintail_core::bookmark::Bookmark;
 use pintail_core::connection::{Connection, Sources};
 use pintail_core::import;
 use pintail_core::java_properties::Properties;
+use pintail_core::policy::trust::{self, Claims, TrustRequest};
+use pintail_core::policy::{
+    Caller, Decision, Effect, Kind, Named, Policy, PolicySet, Request, evaluate, lint,
+};
 use pintail_core::profile::Effective;
 use pintail_core::profile::Profile;
 
@@ -130,4 +134,68 @@ fn configurations_of_other_programs() {
 fn means_something(bookmark: &Bookmark) -> bool {
     let sources = Sources { bookmark, profile: &Effective::s3(), preferences: &|_| None };
     Connection::of(&sources).is_ok()
+}
+
+#[test]
+fn policies() {
+    const PROVIDER: &str = "arn:aws:iam::111111111111:oidc-provider/login.example/t/v2.0";
+    let (mut trusting, mut permitting) = (0, 0);
+    for (name, bytes) in seeds("policy_json") {
+        let mut parts = bytes.splitn(2, |&byte| byte == 0);
+        let text = std::str::from_utf8(parts.next().unwrap()).unwrap();
+        let claims: Claims =
+            parts.next().and_then(|part| serde_json::from_slice(part).ok()).unwrap_or_default();
+        let _ = Policy::guess_kind(text).is_ok();
+        let request = TrustRequest {
+            claims: &claims,
+            provider: PROVIDER,
+            role: Some("arn:aws:iam::111111111111:role/R"),
+            session_name: "s",
+            now: jiff::Timestamp::UNIX_EPOCH,
+            source_ip: None,
+            more: None,
+        };
+        for kind in Kind::ALL {
+            let policy = match Policy::parse(text, kind) {
+                Ok(policy) => Named::new("seed", policy),
+                Err(error) => {
+                    assert!(!error.to_string().is_empty() && !error.iam_message().is_empty(), "{name}");
+                    continue;
+                }
+            };
+            let home = lint::Home { account: Some("111111111111"), provider: Some(PROVIDER) };
+            for found in lint::lint(&policy.policy, &home) {
+                assert!(!found.finding.to_string().is_empty(), "{name}");
+            }
+            if kind == Kind::Trust {
+                let verdict = trust::evaluate(&policy, &request);
+                let all = verdict.actions.iter().all(|(_, one)| one.is_allow());
+                assert_eq!(verdict.decision.is_allow(), all, "{name}");
+                trusting += 1;
+            }
+            if kind == Kind::Identity {
+                let policies = PolicySet { identity: vec![policy], ..PolicySet::default() };
+                let verdict = evaluate(
+                    &policies,
+                    &Request {
+                        caller: Caller::parse("arn:aws:sts::111111111111:assumed-role/R/s").unwrap(),
+                        action: "s3:GetObject".into(),
+                        resource: "arn:aws:s3:::b/k".into(),
+                        resource_account: None,
+                        context: trust::context(&request),
+                    },
+                );
+                let statements = &verdict.policies[0].statements;
+                let applies = |effect| statements.iter().any(|one| one.applies && one.effect == effect);
+                let expected = match (applies(Effect::Deny), applies(Effect::Allow)) {
+                    (true, _) => Decision::ExplicitDeny,
+                    (_, true) => Decision::Allow,
+                    _ => Decision::ImplicitDeny,
+                };
+                assert_eq!(verdict.decision, expected, "{name}");
+                permitting += 1;
+            }
+        }
+    }
+    assert!(trusting >= 3 && permitting >= 5, "{trusting} trust policies, {permitting} permission policies");
 }

@@ -7,6 +7,7 @@ mod aadsts;
 mod connect;
 mod exit;
 mod lend;
+pub(crate) mod policy;
 mod profiles;
 mod session;
 mod sign_in;
@@ -92,6 +93,7 @@ pub(crate) fn explain(error: &Error) -> Explanation {
         Error::Local { source, .. } => local(error, source),
         Error::Interrupted => with(Exit::Interrupted, &[]),
         Error::Lend(source) => lend::explain(error, source),
+        Error::Policy(source) => policy::explain(error, source),
         Error::Plan(source) => with(
             Exit::Usage,
             match source {

@@ -16,6 +16,7 @@ use pintail_store::StoreError;
 use super::config::ConfigError;
 use super::copy::PlanError;
 use super::lend::LendError;
+use super::policy::PolicyError;
 use super::profiles::ProfilesError;
 
 /// An operation failed.
@@ -68,6 +69,9 @@ pub(crate) enum Error {
     /// A copy cannot be planned.
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// Policies could not be asked.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
     /// Something about profiles did not work.
     #[error(transparent)]
     Profiles(#[from] ProfilesError),

@@ -14,6 +14,7 @@ pub(crate) mod lend;
 pub(crate) mod list;
 mod nearest;
 pub(crate) mod object;
+pub(crate) mod policy;
 pub(crate) mod presign;
 pub(crate) mod profiles;
 pub(crate) mod remove;

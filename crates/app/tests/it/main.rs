@@ -21,6 +21,7 @@ mod issuer;
 mod keychain;
 mod lending;
 mod listing;
+mod policy;
 mod profiles;
 mod questions;
 mod refusals;

@@ -17,6 +17,7 @@ pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod ls;
 pub(crate) mod mb;
+pub(crate) mod policy;
 pub(crate) mod presign;
 pub(crate) mod profile;
 pub(crate) mod rb;
@@ -72,6 +73,8 @@ pub(crate) enum Command {
     Env(env::Args),
     Console(console::Args),
     #[command(subcommand)]
+    Policy(Box<policy::Command>),
+    #[command(subcommand)]
     Scheme(scheme::Command),
     HandleUrl(handle_url::Args),
     Completions(completions::Completions),
@@ -114,6 +117,7 @@ impl Command {
             Self::ServeCredentials(args) => args.run(app, output).await,
             Self::Env(args) => args.run(app, output).await,
             Self::Console(args) => args.run(app, output).await,
+            Self::Policy(command) => command.run(app, output).await,
             Self::Scheme(command) => command.run(app, output),
             Self::HandleUrl(args) => args.run(app, output).await,
             Self::Completions(args) => args.run(output),

@@ -10,6 +10,7 @@ mod holder;
 mod lend;
 mod listing;
 mod object;
+mod policy;
 mod profile;
 mod roles;
 mod share;
@@ -27,6 +28,7 @@ pub(super) use holder::{Asking, holder, holder_signed_in};
 pub(super) use lend::{console, env, env_unset, keys_until, serving};
 pub(super) use listing::Listing;
 pub(super) use object::{bucket_made, bucket_removed, presigned, stat};
+pub(super) use policy::{CaseTalk, is_bad, looked, tested, trust};
 pub(super) use profile::{
     profile, profile_candidate, profile_changed, profile_checked, profile_exported, profile_installed,
     profiles,
