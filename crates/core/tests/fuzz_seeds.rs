@@ -9,12 +9,14 @@ use pintail_core::bookmark::Bookmark;
 use pintail_core::connection::{Connection, Sources};
 use pintail_core::import;
 use pintail_core::java_properties::Properties;
+use pintail_core::pasted;
 use pintail_core::policy::trust::{self, Claims, TrustRequest};
 use pintail_core::policy::{
     Caller, Decision, Effect, Kind, Named, Policy, PolicySet, Request, evaluate, lint,
 };
 use pintail_core::profile::Effective;
 use pintail_core::profile::Profile;
+use pintail_core::redact::Redactor;
 
 fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/seeds").join(target);
@@ -129,6 +131,22 @@ fn configurations_of_other_programs() {
         assert!(imported.found.iter().all(|place| !place.name.is_empty()), "{name}");
     }
     assert!(rclone >= 3 && s3cmd >= 3, "{rclone} places in files of rclone, {s3cmd} in files of s3cmd");
+}
+
+#[test]
+fn pasted_errors() {
+    let known = |word: &str| (word == "AccessDenied").then_some("AccessDenied");
+    let mut read = 0;
+    for (name, bytes) in seeds("pasted_error") {
+        let text = String::from_utf8_lossy(&bytes);
+        read += usize::from(!pasted::read(&text, &known).is_empty());
+        for redactor in [Redactor::of_secrets, || Redactor::for_bundle(Some("/srv/people/alice"))] {
+            let once = redactor().text(&text);
+            assert_eq!(redactor().text(&once), once, "{name}");
+            assert!(!once.contains("planted"), "{name}: {once}");
+        }
+    }
+    assert!(read >= 8, "only {read} seeds are errors");
 }
 
 fn means_something(bookmark: &Bookmark) -> bool {

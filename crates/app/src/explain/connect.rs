@@ -5,7 +5,7 @@ use pintail_core::aws_config::ResolveError;
 use pintail_core::connection::ConnectionError;
 use pintail_core::name::{BookmarkName, RoleArn};
 
-use super::{Exit, Explanation, local, session};
+use super::{Exit, Explanation, local, session, texts};
 
 /// Explains what stands between a bookmark and a connection.
 pub(super) fn explain(whole: &crate::ops::Error, error: &Error) -> Explanation {
@@ -83,7 +83,7 @@ pub(super) fn explain(whole: &crate::ops::Error, error: &Error) -> Explanation {
             error,
             Exit::Refused,
             [
-                "If you do not know why, do not go on: your sign-in and your data would go there. Ask whoever gave you the bookmark.".into(),
+                texts::own::LED_ELSEWHERE.next[0].into(),
                 format!("If it is meant: `pintail login {name} --trust`; `pintail bookmark show {name}` shows all of it."),
             ],
         ),

@@ -3,17 +3,18 @@
 //! The only place with advice. Every error of an operation passes here on its way to the terminal, by an exhaustive match, and
 //! leaves with its exit code.
 
-mod aadsts;
 mod connect;
 mod exit;
 mod lend;
 pub(crate) mod policy;
+pub(crate) mod pasted;
 mod profiles;
 mod session;
 mod sign_in;
 mod source;
 mod store;
 mod sts;
+pub(crate) mod texts;
 
 use std::error::Error as StdError;
 

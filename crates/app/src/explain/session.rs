@@ -4,6 +4,7 @@ use pintail_connect::NoCredential;
 use pintail_identity::keychain::KeychainProblem;
 use pintail_identity::session::{SessionError, TokenSourceError, error::SignInOver};
 
+use super::texts::{self, Known};
 use super::{Exit, Explanation, sign_in, source, sts};
 use crate::ops::Error;
 
@@ -75,10 +76,8 @@ pub(super) fn explain_keychain(error: &Error) -> Explanation {
 }
 
 fn keychain_advice(_problem: &KeychainProblem) -> Vec<String> {
-    vec![
-        "Choose another place with PINTAIL_KEYCHAIN: secret-service, keyutils or file.".into(),
-        "If a stored entry is damaged, `pintail logout` removes it; then sign in again.".into(),
-    ]
+    let text = texts::own::of(pintail_core::pasted::own::KEYCHAIN);
+    text.map(|text| Known::default().next(text)).unwrap_or_default()
 }
 
 /// What the issuer said, explained, if it said something that has an explanation.

@@ -1,11 +1,12 @@
 //! What it means that a sign-in failed: the issuer's errors, the browser's road, the token's flaws.
 
+use pintail_core::pasted::own as said;
 use pintail_identity::oidc::{
-    AnswerRefusal, DeviceError, DriveError, IssuerError, PAGE_ONLY, SignInError, TokenRefusal,
+    AnswerRefusal, DeviceError, DriveError, IssuerError, PAGE_ONLY, Personal, SignInError, TokenRefusal,
 };
 
-use super::aadsts::{explain_aadsts, explain_oauth};
 use super::store::network;
+use super::texts::{self, Known, Text};
 use super::{Exit, Explanation};
 use crate::ops::Error;
 
@@ -24,19 +25,17 @@ pub(super) fn explain(error: &Error, drive: &DriveError) -> Explanation {
                 .next
                 .push("If the page showed an error, it never comes back here. Look for its number:".into());
             for number in PAGE_ONLY {
-                if let Some(known) = explain_aadsts(*number) {
-                    explanation.next.push(format!("AADSTS{number}, {}: {}", known.meaning, known.fix));
+                if let Some(text) = texts::entra::text(*number) {
+                    let next = Known::default().next(&text).join(" ");
+                    explanation.next.push(format!("AADSTS{number}, {}: {next}", text.meaning));
                 }
             }
-            explanation.next.push(
-                "If the page ended on an address that did not load, the browser does not reach this machine: use --paste.".into(),
-            );
+            let last = texts::own::of(said::TIMED_OUT).and_then(|text| text.next.last());
+            explanation.next.extend(last.map(|&next| next.to_owned()));
         }
         DriveError::Redirect(_) => {
             explanation.exit = Exit::Failed;
-            explanation
-                .next
-                .push("Try another way back: --paste takes the address that the browser ends on.".into());
+            explanation.next.extend(own(said::LISTEN));
         }
     }
     explanation
@@ -86,28 +85,40 @@ fn machine(explanation: &mut Explanation, error: &SignInError) {
 
 fn token(explanation: &mut Explanation, refusal: &TokenRefusal) {
     explanation.exit = Exit::Refused;
-    explanation.next.push(match refusal {
-        TokenRefusal::Expired { .. } | TokenRefusal::NotYetValid { .. } | TokenRefusal::IssuedInFuture { .. } => {
+    let text = match refusal {
+        TokenRefusal::Expired { .. }
+        | TokenRefusal::NotYetValid { .. }
+        | TokenRefusal::IssuedInFuture { .. } => {
             explanation.exit = Exit::Failed;
-            "Set this machine's clock: it differs from the issuer's by more than five minutes.".into()
+            texts::own::TOKEN_TIME
         }
         TokenRefusal::AudienceWrong { .. }
         | TokenRefusal::AuthorizedPartyMissing { .. }
-        | TokenRefusal::AuthorizedPartyWrong { .. } => {
-            "Compare the bookmark's client ID with the app registration.".into()
-        }
+        | TokenRefusal::AuthorizedPartyWrong { .. } => texts::own::TOKEN_AUDIENCE,
         TokenRefusal::IssuerWrong(_) | TokenRefusal::TenantWrong { .. } | TokenRefusal::TenantMissing => {
-            "Compare the bookmark's tenant with the one that signs you in: `pintail bookmark show`.".into()
+            texts::own::TOKEN_ISSUER
         }
-        TokenRefusal::NonceWrong | TokenRefusal::NonceMissing => {
-            "Sign in again. If it happens again, somebody plays back old answers: tell your admin.".into()
-        }
+        TokenRefusal::NonceWrong | TokenRefusal::NonceMissing => texts::own::TOKEN_NONCE,
         TokenRefusal::SubjectChanged | TokenRefusal::IssuerChanged { .. } => {
             explanation.exit = Exit::SignInNeeded;
-            "The issuer renewed somebody else's sign-in: sign in again.".into()
+            explanation.next.push("The issuer renewed somebody else's sign-in: sign in again.".into());
+            return;
         }
-        _ => "The token was not believed and nothing was done with it. If the issuer is the right one, tell its admin.".into(),
-    });
+        _ => texts::own::TOKEN_SIGNATURE,
+    };
+    explanation.next.extend(Known::default().next(&text));
+}
+
+/// What to do about something that this program says of itself.
+fn own(code: &str) -> Vec<String> {
+    texts::own::of(code).map(|text| Known::default().next(text)).unwrap_or_default()
+}
+
+/// The text of an error of the issuer: by Entra's number, else by the code of OAuth.
+fn text_of(error: &IssuerError) -> Option<Text> {
+    let words = error.description.as_ref().map(Personal::expose).unwrap_or_default();
+    let by_number = error.aadsts.and_then(|number| texts::entra::text_of(number, words));
+    by_number.or_else(|| texts::oauth::of(&error.error).copied())
 }
 
 /// Adds what the issuer said and what mends it.
@@ -115,10 +126,9 @@ fn issuer(explanation: &mut Explanation, error: &IssuerError) {
     if let Some(description) = &error.description {
         explanation.causes.push(format!("the issuer says: {}", description.expose()));
     }
-    let known = error.aadsts.and_then(explain_aadsts).or_else(|| explain_oauth(&error.error));
-    if let Some(known) = known {
-        explanation.causes.push(format!("{}; usually {}", known.meaning, known.cause));
-        explanation.next.push(known.fix.to_owned());
+    if let Some(text) = text_of(error) {
+        explanation.causes.push(format!("{}; usually {}", text.meaning, text.cause));
+        explanation.next.extend(Known::default().next(&text));
     }
     let ids: Vec<String> = [
         ("correlation ID", &error.correlation_id),
@@ -135,6 +145,5 @@ fn issuer(explanation: &mut Explanation, error: &IssuerError) {
 
 /// Returns what mends an error of the issuer, if that is known.
 pub(super) fn issuer_fix(error: &IssuerError) -> Option<String> {
-    let known = error.aadsts.and_then(explain_aadsts).or_else(|| explain_oauth(&error.error))?;
-    Some(known.fix.to_owned())
+    Some(Known::default().next(&text_of(error)?).join(" "))
 }

@@ -1,113 +1,70 @@
-//! What S3's refusals mean.
+//! A call to S3 that failed, explained.
 
 use pintail_core::seam::HttpErrorKind;
 use pintail_store::{ErrorKind, Missing, Operation, StoreError};
 
+use super::texts::{self, Known};
 use super::{Exit, Explanation};
 use crate::ops::Error;
 
 /// Explains a call to S3 that failed.
 pub(super) fn explain(error: &Error, store: &StoreError) -> Explanation {
-    let bucket = store.bucket().map(ToString::to_string).unwrap_or_else(|| "the bucket".into());
-    let (exit, next): (Exit, Vec<String>) = match store.kind() {
-        ErrorKind::NotFound(Missing::Bucket) => (
-            Exit::NotFound,
-            vec![format!("Look at the spelling of {bucket}; `pintail ls BOOKMARK:` lists the buckets your role may see.")],
-        ),
-        ErrorKind::NotFound(Missing::Object) => {
-            (Exit::NotFound, vec![format!("List what is there: `pintail ls BOOKMARK:{bucket}/`.")])
-        }
-        ErrorKind::NotFound(Missing::Upload) => (Exit::Failed, vec!["Copy it again from the beginning.".into()]),
-        ErrorKind::PermissionDenied => (
-            Exit::Refused,
-            vec![
-                format!(
-                    "Ask for the permission {} on {bucket}; `pintail whoami` shows the role that was refused.",
-                    permission(store.operation())
-                ),
-                "A bookmark with --read-only or --only is narrower than its role.".into(),
-            ],
-        ),
-        ErrorKind::CredentialRefused | ErrorKind::Unauthenticated => (
-            Exit::SignInNeeded,
-            vec!["Sign in again: `pintail login`.".into(), "If that does not help, compare the region and the endpoints of the bookmark with your service's.".into()],
-        ),
-        ErrorKind::ClockSkew => {
-            (Exit::Failed, vec!["Set this machine's clock: it is more than fifteen minutes off.".into()])
-        }
-        ErrorKind::WrongRegion { region: Some(region) } => {
-            (Exit::Failed, vec![format!("Give the bookmark the region {region}, or an endpoint there.")])
-        }
-        ErrorKind::WrongRegion { region: None } => {
-            (Exit::Failed, vec![format!("Find the region of {bucket} and give it to the bookmark: --region.")])
-        }
-        ErrorKind::AlreadyExists if store.operation() == Operation::CreateBucket => (
-            Exit::Failed,
-            vec!["Choose another name: bucket names are shared by all accounts of a partition.".into()],
-        ),
-        ErrorKind::AlreadyExists => (Exit::Failed, Vec::new()),
-        ErrorKind::ReadOnly => (
-            Exit::Refused,
-            vec!["Use another bookmark, or take the mark off: `pintail bookmark edit NAME --read-only=false`.".into()],
-        ),
-        ErrorKind::NotEmpty => (
-            Exit::Failed,
-            vec![format!("Delete what is in it first: `pintail rm --recursive BOOKMARK:{bucket}/`.")],
-        ),
-        ErrorKind::PreconditionFailed => {
-            (Exit::Failed, vec!["Somebody changed the object meanwhile: look at it, then try again.".into()])
-        }
-        ErrorKind::NotModified => (Exit::Done, Vec::new()),
-        ErrorKind::ChecksumMismatch => (
-            Exit::Failed,
-            vec!["Copy it again. If it happens again, something between here and S3 changes bytes.".into()],
-        ),
-        ErrorKind::Throttled { .. } => {
-            (Exit::Failed, vec!["Wait a little, then try again: S3 asks for fewer requests.".into()])
-        }
-        ErrorKind::Unavailable | ErrorKind::Conflict => (Exit::Failed, vec!["Try again in a moment.".into()]),
-        ErrorKind::Archived => (Exit::Failed, vec!["Restore the object from its archive first.".into()]),
-        ErrorKind::InvalidRange | ErrorKind::InvalidRequest => (Exit::Failed, Vec::new()),
-        ErrorKind::InvalidArgument(_) => (Exit::Usage, Vec::new()),
-        ErrorKind::Unsupported => (Exit::Failed, vec!["This service does not offer it.".into()]),
-        ErrorKind::SourceFailed => (Exit::Failed, vec!["Copy it again when nothing writes to the source.".into()]),
-        ErrorKind::CredentialUnavailable { .. } => (Exit::SignInNeeded, vec!["Sign in: `pintail login`.".into()]),
-        ErrorKind::BadAnswer => (
-            Exit::Failed,
-            vec!["Look at the endpoint of the bookmark: what answers there does not speak S3.".into()],
-        ),
-        ErrorKind::Transport(kind) => (Exit::Failed, network(*kind, "the S3 endpoint")),
-        _ => (Exit::Failed, Vec::new()),
-    };
-    let mut explanation = Explanation::new(error, exit, next);
-    explanation
-        .causes
-        .extend(store.message().filter(|text| !text.is_empty()).map(|text| format!("S3 says: {text}")));
+    let message = store.message().filter(|text| !text.is_empty());
+    let next = advice(store, message.as_deref().unwrap_or_default());
+    let mut explanation = Explanation::new(error, exit(store), next);
+    explanation.causes.extend(message.map(|text| format!("S3 says: {text}")));
     explanation.causes.extend(store.request_id().map(|id| format!("request {id}")));
     explanation
 }
 
+/// How a run ends whose call to S3 failed.
+fn exit(store: &StoreError) -> Exit {
+    match store.kind() {
+        ErrorKind::NotFound(Missing::Bucket | Missing::Object) => Exit::NotFound,
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnly => Exit::Refused,
+        ErrorKind::CredentialRefused
+        | ErrorKind::Unauthenticated
+        | ErrorKind::CredentialUnavailable { .. } => Exit::SignInNeeded,
+        ErrorKind::NotModified => Exit::Done,
+        ErrorKind::InvalidArgument(_) => Exit::Usage,
+        _ => Exit::Failed,
+    }
+}
+
+/// What to do: by the code where it has a text, else by the kind.
+fn advice(store: &StoreError, message: &str) -> Vec<String> {
+    let known = Known {
+        action: Some(permission(store.operation()).to_owned()),
+        bucket: store.bucket().map(ToString::to_string),
+        region: match store.kind() {
+            ErrorKind::WrongRegion { region } => region.as_ref().map(ToString::to_string),
+            _ => None,
+        },
+        ..Known::default()
+    };
+    match store.kind() {
+        // Said on this side, or by a status: no code stands for these.
+        ErrorKind::ReadOnly => return known.next(&texts::own::READ_ONLY),
+        ErrorKind::Transport(kind) => return network(*kind, "the S3 endpoint"),
+        ErrorKind::SourceFailed => return vec!["Copy it again when nothing writes to the source.".into()],
+        ErrorKind::CredentialUnavailable { .. } => return vec!["Sign in: `pintail login`.".into()],
+        ErrorKind::BadAnswer => {
+            return vec![
+                "Look at the endpoint of the bookmark: what answers there does not speak S3.".into(),
+            ];
+        }
+        ErrorKind::AlreadyExists if store.operation() != Operation::CreateBucket => return Vec::new(),
+        ErrorKind::NotModified | ErrorKind::InvalidArgument(_) => return Vec::new(),
+        _ => {}
+    }
+    let by_code = store.code().and_then(|code| texts::s3::of_code(code, message));
+    let text = by_code.or_else(|| texts::s3::of_kind(store.kind(), store.operation()));
+    text.map(|text| known.next(text)).unwrap_or_default()
+}
+
 /// Advice for a connection that failed.
 pub(super) fn network(kind: HttpErrorKind, whom: &str) -> Vec<String> {
-    match kind {
-        HttpErrorKind::Resolve => {
-            vec![format!("Look at the spelling of {whom}, and at your connection to the network.")]
-        }
-        HttpErrorKind::Connect => vec![format!(
-            "Look at your connection to the network, and whether {whom} can be reached from here (VPN, firewall; or HTTPS_PROXY names a proxy that is away)."
-        )],
-        HttpErrorKind::Tls => vec![
-            "If your company's proxy opens TLS, give its certificate: PINTAIL_CA_BUNDLE=FILE.".into(),
-            "Look at this machine's clock: certificates have times.".into(),
-        ],
-        HttpErrorKind::Proxy => {
-            vec!["Look at HTTPS_PROXY, http_proxy and NO_PROXY, and at the proxy's user and password.".into()]
-        }
-        HttpErrorKind::Interrupted | HttpErrorKind::Timeout => {
-            vec!["Try again; the connection broke or was too slow.".into()]
-        }
-        HttpErrorKind::BadResponse => vec![format!("Look at the address: what answers there is not {whom}.")],
-    }
+    Known { whom: Some(whom.to_owned()), ..Known::default() }.next(texts::client::network(kind))
 }
 
 /// The permission that an operation needs, as policies name it.

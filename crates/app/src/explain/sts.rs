@@ -1,10 +1,11 @@
-//! What STS's refusals mean: the link between the sign-in and the role.
+//! An exchange that failed, explained: what the token said beside the text of the refusal.
 
 use pintail_core::connection::Connection;
-use pintail_identity::sts::{ExchangeError, StsCall, StsError, StsErrorKind};
+use pintail_identity::sts::{ExchangeError, StsError, StsErrorKind};
 
 use super::Exit;
 use super::store::network;
+use super::texts::{self, Known};
 
 /// Advice for an exchange that failed, with what the token said as further causes.
 pub(super) struct Advice {
@@ -35,7 +36,7 @@ fn refused(error: &StsError, connection: Option<&Connection>) -> Advice {
     if !error.message.is_empty() {
         causes.push(format!("STS says: {}", error.message));
     }
-    let (issuer, audience) = match &error.facts {
+    let client = match &error.facts {
         Some(facts) => {
             let party = facts.authorized_party.as_ref().map(|azp| format!(", azp {azp}")).unwrap_or_default();
             causes.push(format!(
@@ -45,102 +46,57 @@ fn refused(error: &StsError, connection: Option<&Connection>) -> Advice {
                 facts.subject,
                 facts.expires_at
             ));
-            let client = facts.authorized_party.clone().unwrap_or_else(|| facts.audience.join(" "));
-            (facts.issuer.clone(), client)
+            facts.authorized_party.clone().unwrap_or_else(|| facts.audience.join(" "))
         }
-        None => ("the issuer".into(), "the client ID".into()),
+        None => String::new(),
     };
     if let Some(id) = &error.request_id {
         causes.push(format!("request {id}"));
     }
     let role = connection.and_then(Connection::first_role);
-    let account =
-        role.map_or_else(|| "the role's account".to_owned(), |role| format!("account {}", role.account()));
-    let role = role.map_or_else(|| "the role".to_owned(), ToString::to_string);
-    let (exit, next) = advice(error, &issuer, &audience, &role, &account);
-    Advice { exit, causes, next }
+    let known = Known {
+        account: role.map(|role| format!("account {}", role.account())),
+        client: error.facts.is_some().then_some(client),
+        issuer: error.facts.as_ref().map(|facts| facts.issuer.clone()),
+        role: role.map(ToString::to_string),
+        ..Known::default()
+    };
+    let text = texts::sts::of(error.kind, error.call, &error.message);
+    Advice { exit: exit(error.kind), causes, next: known.next(text) }
 }
 
-fn advice(error: &StsError, issuer: &str, audience: &str, role: &str, account: &str) -> (Exit, Vec<String>) {
+/// How a run ends that STS refused for this.
+fn exit(kind: StsErrorKind) -> Exit {
     use StsErrorKind as K;
-    let provider = issuer.trim_start_matches("https://").trim_start_matches("http://");
-    match error.kind {
-        K::AccessDenied if error.call == StsCall::AssumeRole => (
-            Exit::Refused,
-            vec![
-                format!("Ask the owner of the second role to let {role} assume it, with the external ID of the bookmark."),
-                "The first role needs the permission sts:AssumeRole on the second.".into(),
-            ],
-        ),
-        K::AccessDenied => (
-            Exit::Refused,
-            vec![
-                format!("Compare the role ARN letter by letter: {role}. AWS does not tell a missing role from a forbidden one."),
-                format!("In the role's trust policy: Principal.Federated names the provider {provider} of {account}, and Action is sts:AssumeRoleWithWebIdentity."),
-                format!("Its condition `{provider}:aud` equals {audience}; a condition on `:sub` equals the token's whole `sub`; conditions on groups, roles, tid or oid never match."),
-                "If the token carries AWS tags, the trust policy needs sts:TagSession as well. A role made seconds ago needs a moment.".into(),
-            ],
-        ),
-        K::UnknownProvider => (
-            Exit::Refused,
-            vec![
-                format!("In IAM of {account}, add an OpenID Connect provider with exactly this URL: {issuer}"),
-                "Near misses: the v1 issuer (sts.windows.net), a slash at the end, another case, another account.".into(),
-            ],
-        ),
-        K::WrongAudience => (
-            Exit::Refused,
-            vec![format!("In IAM of {account}, add the client ID {audience} to the audiences of the provider {provider}.")],
-        ),
-        K::InvalidToken => (
-            Exit::Refused,
-            vec![
-                "Sign in again: `pintail login`.".into(),
-                format!("If it stays, compare issuer and client ID with the provider in IAM of {account}: some services name a wrong audience or a bad signature no better."),
-            ],
-        ),
-        K::RoleNotInToken => (
-            Exit::Refused,
-            vec![format!("The token lists the roles it is good for (https://aws.amazon.com/roles); ask your admin to add {role} for you.")],
-        ),
-        K::KeysUnreachable | K::ProviderUnreachable => (
-            Exit::Failed,
-            vec![
-                "Try again in a minute: STS could not fetch the issuer's keys.".into(),
-                "If it stays: an app with its own signing key (mapped claims) publishes it where STS does not look; use acceptMappedClaims instead.".into(),
-            ],
-        ),
-        K::ProviderCertificate => (
-            Exit::Refused,
-            vec!["Put the thumbprint of the issuer's certificate authority into the IAM provider.".into()],
-        ),
-        K::TokenExpired => (
-            Exit::SignInNeeded,
-            vec!["Sign in again: `pintail login`.".into(), "Set this machine's clock if it is more than five minutes off.".into()],
-        ),
-        K::SignInRejected => (Exit::SignInNeeded, vec!["The issuer took the sign-in back. Sign in again: `pintail login`.".into()]),
-        K::RoleArnInvalid => {
-            (Exit::Usage, vec![format!("Correct the role ARN: {role}. It is a role's, not a user's or a session's, and of the same partition.")])
-        }
-        K::DurationTooLong => (Exit::Failed, vec!["Leave --duration out of the bookmark, or ask for the role's maximum to be raised.".into()]),
-        K::SessionNameInvalid => (Exit::Failed, vec!["Give the bookmark a --session-name of 2 to 64 letters, digits and _ + = , . @ -".into()]),
-        K::TokenTooLong => (Exit::Failed, vec!["Ask your admin to send fewer claims: groups make tokens long.".into()]),
-        K::MalformedPolicy => (Exit::Usage, vec!["Correct the session policy of the bookmark (--policy).".into()]),
-        K::PolicyTooLarge => (Exit::Failed, vec!["Shorten the session policy, or ask for fewer tags in the token.".into()]),
-        K::RegionDisabled => (Exit::Failed, vec!["Give the bookmark a region whose STS is active in the account, or `--sts-endpoint global`.".into()]),
-        K::Throttled | K::ServerFailure => (Exit::Failed, vec!["Try again in a minute.".into()]),
-        K::ClockSkew | K::SignatureMismatch => (Exit::Failed, vec!["Set this machine's clock, then try again.".into()]),
-        K::CredentialExpired | K::UnknownKey => (
-            Exit::SignInNeeded,
-            vec!["Sign in again: `pintail login`.".into(), "Look whether the region of the bookmark belongs to the role's partition.".into()],
-        ),
-        K::RequestInvalid | K::Unknown => (Exit::Failed, Vec::new()),
+    match kind {
+        K::AccessDenied
+        | K::InvalidToken
+        | K::ProviderCertificate
+        | K::RoleNotInToken
+        | K::UnknownProvider
+        | K::WrongAudience => Exit::Refused,
+        K::CredentialExpired | K::SignInRejected | K::TokenExpired | K::UnknownKey => Exit::SignInNeeded,
+        K::MalformedPolicy | K::RoleArnInvalid => Exit::Usage,
+        K::ClockSkew
+        | K::DurationTooLong
+        | K::KeysUnreachable
+        | K::PolicyTooLarge
+        | K::ProviderUnreachable
+        | K::RegionDisabled
+        | K::RequestInvalid
+        | K::ServerFailure
+        | K::SessionNameInvalid
+        | K::SignatureMismatch
+        | K::Throttled
+        | K::TokenTooLong
+        | K::Unknown => Exit::Failed,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pintail_identity::sts::StsCall;
 
     fn read(code: &str, message: &str) -> Advice {
         let body = format!(

@@ -15,6 +15,7 @@ mod copying;
 mod credentials;
 mod cyberduck;
 mod documents;
+mod explain;
 mod faults;
 mod hostile;
 mod issuer;

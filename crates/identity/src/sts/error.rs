@@ -92,6 +92,13 @@ pub enum StsErrorKind {
     WrongAudience,
 }
 
+impl StsErrorKind {
+    /// Chooses the cause by what a refusal said, wherever it was read.
+    pub fn of(call: StsCall, status: StatusCode, code: &str, message: &str) -> Self {
+        classify(call, status, code, message)
+    }
+}
+
 /// STS answered, and said no.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("STS refused {}: {code} ({})", .call.name(), .status.as_u16())]

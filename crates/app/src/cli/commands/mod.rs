@@ -12,6 +12,7 @@ pub(crate) mod credentials;
 pub(crate) mod demo;
 pub(crate) mod env;
 pub(crate) mod exec;
+pub(crate) mod explain;
 pub(crate) mod handle_url;
 pub(crate) mod login;
 pub(crate) mod logout;
@@ -36,7 +37,6 @@ use pintail_core::address::Address;
 use pintail_core::name::{BookmarkName, KeyPrefix};
 
 use super::{Failure, Outcome, render::Output};
-use crate::explain;
 use crate::ops::lend::Words;
 use crate::ops::{App, Error};
 use pintail_connect::Overrides;
@@ -72,6 +72,7 @@ pub(crate) enum Command {
     ServeCredentials(serve_credentials::Args),
     Env(env::Args),
     Console(console::Args),
+    Explain(explain::Args),
     #[command(subcommand)]
     Policy(Box<policy::Command>),
     #[command(subcommand)]
@@ -118,6 +119,7 @@ impl Command {
             Self::Env(args) => args.run(app, output).await,
             Self::Console(args) => args.run(app, output).await,
             Self::Policy(command) => command.run(app, output).await,
+            Self::Explain(args) => args.run(output).await,
             Self::Scheme(command) => command.run(app, output),
             Self::HandleUrl(args) => args.run(app, output).await,
             Self::Completions(args) => args.run(output),
@@ -128,7 +130,7 @@ impl Command {
 
 /// Returns what puts an error into words for the user of a tool that a sign-in is lent to.
 fn lending_words() -> Words {
-    Words(Arc::new(explain::refusal))
+    Words(Arc::new(crate::explain::refusal))
 }
 
 /// Reads the name of a bookmark, or takes the default one.

@@ -1,0 +1,186 @@
+//! Entra's numbers about requests: tenants and clouds, codes and grants, PKCE, device codes, faults that pass.
+
+use super::entra::Row;
+use super::{Check, Who};
+
+pub(super) const ROWS: &[Row] = &[
+    Row {
+        numbers: &[(50059, "the tenant could not be told from the request")],
+        cause: "the authority names no tenant",
+        next: &["Name your tenant by its ID or domain: `pintail bookmark edit NAME --tenant TENANT`."],
+        who: Who::You,
+        checks: &[Check::Discovery, Check::Issuer],
+    },
+    Row {
+        numbers: &[
+            (50147, "the proof that code and request belong together (PKCE) has the wrong size"),
+            (501481, "the proof that code and request belong together (PKCE) does not match"),
+            (501491, "the beginning of the proof that code and request belong together (PKCE) is not valid"),
+        ],
+        cause: "two sign-ins crossed in two browser tabs, or a fault of this program",
+        next: &["Start the sign-in again with one tab; if it stays, report it with the correlation ID."],
+        who: Who::You,
+        checks: &[],
+    },
+    Row {
+        numbers: &[(50196, "the same request was made over and over")],
+        cause: "a program asks for tokens in a loop instead of keeping them",
+        next: &["Wait some minutes; if it comes back, report it with the correlation ID."],
+        who: Who::Makers,
+        checks: &[Check::Keychain],
+    },
+    Row {
+        numbers: &[(54005, "the code was used before")],
+        cause: "the redirect arrived twice, as when the page is reloaded",
+        next: &["Start the sign-in again."],
+        who: Who::You,
+        checks: &[],
+    },
+    Row {
+        numbers: &[
+            (70000, "the code or the refresh token is not valid"),
+            (70008, "the code or the refresh token has expired"),
+        ],
+        cause: "it expired, was revoked, or was changed on its way by a browser extension",
+        next: &["Sign in again."],
+        who: Who::You,
+        checks: &[Check::Token],
+    },
+    Row {
+        numbers: &[(700005, "the code belongs to another tenant")],
+        cause: "the authority changed between the browser and the exchange",
+        next: &["Set one tenant in the bookmark and sign in again."],
+        who: Who::You,
+        checks: &[Check::Issuer],
+    },
+    Row {
+        numbers: &[(70003, "this way of getting tokens is not supported")],
+        cause: "the authority or the app does not allow the grant type",
+        next: &["Sign in with the browser."],
+        who: Who::You,
+        checks: &[Check::ClientKind],
+    },
+    Row {
+        numbers: &[
+            (700054, "ID tokens in the redirect itself are switched off for the app"),
+            (70005, "the kind of answer that was asked for is not supported"),
+        ],
+        cause: "a token was asked for in the redirect itself",
+        next: &["Use the code flow, which needs nothing switched on."],
+        who: Who::You,
+        checks: &[Check::Client],
+    },
+    Row {
+        numbers: &[
+            (70007, "the way of answering (response mode) is not supported here"),
+            (70011, "a scope is not valid"),
+            (28002, "a scope was asked for that is not valid for this call"),
+            (28003, "the code was asked for without a scope"),
+            (700022, "the request mixes scopes of several APIs"),
+            (700023, "the request mixes scopes of one API with \".default\" of another"),
+        ],
+        cause: "a scope is misspelt, or scopes of two APIs are mixed",
+        next: &["Correct the scopes in the profile; openid, profile and offline_access are enough."],
+        who: Who::You,
+        checks: &[Check::Client],
+    },
+    Row {
+        numbers: &[
+            (70012, "Microsoft's service failed for a moment"),
+            (90006, "Microsoft's service could not answer for a moment"),
+            (90024, "a part of Microsoft's service could not be reached for a moment"),
+            (90033, "Microsoft's service is not available for a moment"),
+            (90090, "Microsoft's service failed while it made the tokens"),
+            (50033, "Microsoft's service could not reach what it needs for a moment"),
+            (50087, "a passing fault at Microsoft while the answer was checked"),
+        ],
+        cause: "their side",
+        next: &["Try again in a while."],
+        who: Who::Nobody,
+        checks: &[Check::Discovery],
+    },
+    Row {
+        numbers: &[(70016, "nobody has entered the device code yet")],
+        cause: "the sign-in is not finished in the browser",
+        next: &["Finish the sign-in at the address that is shown with the code."],
+        who: Who::You,
+        checks: &[],
+    },
+    Row {
+        numbers: &[(70018, "the device code is not known"), (90119, "the typed code is missing or wrong")],
+        cause: "the code was mistyped or belongs to another sign-in",
+        next: &["Enter the code that is shown, or start the sign-in again."],
+        who: Who::You,
+        checks: &[],
+    },
+    Row {
+        numbers: &[
+            (70019, "the device code has expired"),
+            (70020, "the device code was used up or has expired"),
+        ],
+        cause: "the sign-in was not finished within a quarter of an hour",
+        next: &["Start the sign-in again."],
+        who: Who::You,
+        checks: &[],
+    },
+    Row {
+        numbers: &[(90002, "the tenant does not exist in this cloud")],
+        cause: "the GUID or domain is misspelt, or the tenant is in a national cloud",
+        next: &[
+            "Compare the tenant with the portal's overview page, and the authority's host with its cloud, then: `pintail bookmark edit NAME --tenant TENANT`.",
+        ],
+        who: Who::You,
+        checks: &[Check::Discovery],
+    },
+    Row {
+        numbers: &[
+            (90013, "the request holds something that is not valid"),
+            (90014, "the request lacks a field"),
+            (900144, "the body of the request lacks a field"),
+            (90100, "a parameter of the request is empty or not valid"),
+            (90102, "the redirect address in the request is not an address"),
+            (9002313, "the request is malformed"),
+            (90023, "the request is not valid for the token endpoint"),
+        ],
+        cause: "a fault of this program, or a redirect address of a kind that Entra does not take",
+        next: &["Report it with the correlation ID."],
+        who: Who::Makers,
+        checks: &[Check::Redirect, Check::Proxy],
+    },
+    Row {
+        numbers: &[
+            (90038, "the tenant lives in another national cloud, and the request has to go there"),
+            (90043, "the tenant is in a national cloud that this host does not serve"),
+            (1000104, "the app was asked for at the host of another national cloud"),
+        ],
+        cause: "the authority's host belongs to the wrong cloud",
+        next: &["Set the host of the tenant's cloud, such as login.microsoftonline.us."],
+        who: Who::You,
+        checks: &[Check::Discovery, Check::Issuer],
+    },
+    Row {
+        numbers: &[(90055, "too many requests came from this tenant")],
+        cause: "many programs of the company ask at the same time",
+        next: &["Try again in a while."],
+        who: Who::Nobody,
+        checks: &[],
+    },
+    Row {
+        numbers: &[(900561, "the address was opened in a way it does not take")],
+        cause: "the Back button of the browser",
+        next: &["Start the sign-in again."],
+        who: Who::You,
+        checks: &[],
+    },
+    Row {
+        numbers: &[
+            (9001023, "this way of getting tokens does not work at common or consumers"),
+            (90124, "the app is not there for the kind of account that common or consumers stands for"),
+            (90130, "the app cannot be used at common or consumers"),
+        ],
+        cause: "the tenant is set to common or consumers",
+        next: &["Name your tenant by its ID or domain: `pintail bookmark edit NAME --tenant TENANT`."],
+        who: Who::You,
+        checks: &[Check::Issuer],
+    },
+];
