@@ -4,23 +4,34 @@ use super::text::{Keep, lines_with, strip, without_tests};
 use super::{House, Source, Violation};
 
 /// Crates of the product and the cloud in a box.
-const PRODUCT: [&str; 6] = ["app", "connect", "core", "identity", "sandbox", "store"];
+const PRODUCT: [&str; 7] = ["app", "connect", "core", "identity", "sandbox", "store", "transfer"];
 
 /// What each crate may depend on among ours, in `[dependencies]`.
-const ARROWS: [(&str, &[&str]); 8] = [
-    ("app", &["pintail-connect", "pintail-core", "pintail-identity", "pintail-store", "pintail-sandbox"]),
+const ARROWS: [(&str, &[&str]); 9] = [
+    (
+        "app",
+        &[
+            "pintail-connect",
+            "pintail-core",
+            "pintail-identity",
+            "pintail-store",
+            "pintail-sandbox",
+            "pintail-transfer",
+        ],
+    ),
     ("connect", &["pintail-core", "pintail-identity", "pintail-store"]),
     ("core", &[]),
     ("identity", &["pintail-core"]),
     ("sandbox", &[]),
     ("store", &["pintail-core"]),
     ("testkit", &["pintail-sandbox"]),
+    ("transfer", &["pintail-core", "pintail-store"]),
     ("xtask", &["pintail-testkit"]),
 ];
 
 /// What the sandbox may not even be tested with, lest a wrong reading agree with itself.
-const CLIENT_CRATES: [&str; 5] =
-    ["pintail", "pintail-connect", "pintail-core", "pintail-identity", "pintail-store"];
+const CLIENT_CRATES: [&str; 6] =
+    ["pintail", "pintail-connect", "pintail-core", "pintail-identity", "pintail-store", "pintail-transfer"];
 
 /// What pure code does not know. An IP address is a value; a socket is not.
 const IMPURE: [&str; 16] = [

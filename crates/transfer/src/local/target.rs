@@ -1,0 +1,454 @@
+//! A folder that is written below, and never beside.
+//!
+//! Every path is walked from the folder's own handle, one name after another, and no symbolic link below it is followed: two names would meet in one
+//! file, or a link that somebody planted would lead out. What a path may be made of is decided before ([`Name::path`](crate::name::Name::path)); here the
+//! file system is held to it a second time.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+use cap_std::ambient_authority;
+use cap_std::fs::{Dir, Metadata};
+use pintail_core::retry::Retry;
+
+use super::LocalError;
+use crate::entry::{Meaning, Modified};
+use crate::fingerprint::ns_of;
+use crate::name::rule::is_unfinished;
+use crate::policy::Guard;
+
+/// Why something below a folder cannot be made, changed or removed.
+#[derive(Debug, thiserror::Error)]
+pub enum TargetError {
+    /// The system refused.
+    #[error(transparent)]
+    Local(#[from] LocalError),
+    /// The path is absolute, leads upwards, or is empty.
+    #[error("{} does not lie below the folder", .0.display())]
+    NotBelow(PathBuf),
+    /// A link or a file stands where a folder is needed.
+    #[error("something else than a folder is in the way of {}", .0.display())]
+    InTheWay(PathBuf),
+    /// A folder, or something stranger, stands where a file is to be.
+    #[error("{} is not a file", .0.display())]
+    NotAFile(PathBuf),
+    /// Something has the name that was to be free.
+    #[error("{} exists", .0.display())]
+    Taken(PathBuf),
+    /// What is there is not what was looked at.
+    #[error("{} changed since it was looked at", .0.display())]
+    Changed(PathBuf),
+}
+
+impl TargetError {
+    /// Tells whether the same could succeed later: never without somebody's doing.
+    pub fn retry(&self) -> Retry {
+        Retry::Never
+    }
+}
+
+/// A folder that is written below.
+#[derive(Debug)]
+pub struct Target {
+    root: Dir,
+    path: PathBuf,
+}
+
+impl Target {
+    /// Opens the folder that a person named, links included, and makes it if it is not there.
+    ///
+    /// # Errors
+    /// When it cannot be made or opened.
+    pub fn open(path: &Path) -> Result<Self, LocalError> {
+        std::fs::create_dir_all(path).map_err(|error| LocalError::new("make the folder", path, error))?;
+        let root = Dir::open_ambient_dir(path, ambient_authority());
+        let root = root.map_err(|error| LocalError::new("open the folder", path, error))?;
+        Ok(Self { root, path: path.to_owned() })
+    }
+
+    /// Returns the folder's path, as it was named.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Makes a folder and those above it. One that is there is no error.
+    ///
+    /// # Errors
+    /// When something else is in the way.
+    pub fn make_folder(&self, path: &Path) -> Result<(), TargetError> {
+        self.walk(path.components(), path, Missing::Make).map(drop)
+    }
+
+    /// Returns size and time of what is at a path, `None` when nothing is, or when something else than a folder is in the way.
+    ///
+    /// # Errors
+    /// When the path is none, or the system refuses.
+    pub fn look(&self, path: &Path) -> Result<Option<(u64, Modified)>, TargetError> {
+        let found = self.parent(path, Missing::Fail).and_then(|(folder, name)| {
+            let metadata = folder.symlink_metadata(&name);
+            metadata.map_err(|error| self.local("look at", path, error).into())
+        });
+        match found {
+            Ok(metadata) => Ok(Some((metadata.len(), modified(&metadata)))),
+            Err(error) if is_missing(&error) => Ok(None),
+            Err(TargetError::InTheWay(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Removes a file, or a link and not what it leads to. One that is not there is no error.
+    ///
+    /// # Errors
+    /// [`TargetError::Changed`] when it is not what the guard says, [`TargetError::NotAFile`] for a folder.
+    pub fn remove_file(&self, path: &Path, guard: &Guard) -> Result<(), TargetError> {
+        let (folder, name) = match self.parent(path, Missing::Fail) {
+            Err(error) if is_missing(&error) => return Ok(()),
+            found => found?,
+        };
+        self.check(&folder, &name, path, guard)?;
+        match folder.symlink_metadata(&name) {
+            Ok(metadata) if metadata.is_dir() => return Err(TargetError::NotAFile(self.path.join(path))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            _ => {}
+        }
+        folder.remove_file(&name).map_err(|error| self.local("remove", path, error).into())
+    }
+
+    /// Removes a folder if nothing is in it; tells whether it is gone.
+    ///
+    /// # Errors
+    /// When the system refuses for another reason.
+    pub fn remove_empty_folder(&self, path: &Path) -> Result<bool, TargetError> {
+        let (folder, name) = match self.parent(path, Missing::Fail) {
+            Err(error) if is_missing(&error) => return Ok(true),
+            found => found?,
+        };
+        match folder.remove_dir(&name) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(false),
+            Err(error) => Err(self.local("remove", path, error).into()),
+        }
+    }
+
+    /// Gives a file another name, which nobody may have.
+    ///
+    /// # Errors
+    /// [`TargetError::Taken`] when somebody has it.
+    pub fn rename(&self, from: &Path, to: &Path) -> Result<(), TargetError> {
+        let (from_folder, from_name) = self.parent(from, Missing::Fail)?;
+        let (to_folder, to_name) = self.parent(to, Missing::Make)?;
+        match rename_to_free(&from_folder, &from_name, &to_folder, &to_name) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                Err(TargetError::Taken(self.path.join(to)))
+            }
+            renamed => renamed.map_err(|error| self.local("rename", from, error).into()),
+        }
+    }
+
+    /// Sets time and, on Unix, permissions of a file.
+    ///
+    /// # Errors
+    /// When it is no file, or the system refuses.
+    pub fn set_metadata(&self, path: &Path, time: Modified, mode: Option<u32>) -> Result<(), TargetError> {
+        let (folder, name) = self.parent(path, Missing::Fail)?;
+        let file =
+            open_file(&folder, &name, Access::Read).map_err(|error| self.local("open", path, error))?;
+        if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
+            return Err(TargetError::NotAFile(self.path.join(path)));
+        }
+        set_mode(&file, mode)
+            .and_then(|()| set_time(&file, time))
+            .map_err(|error| self.local("set time and permissions of", path, error).into())
+    }
+
+    /// Removes the file of a download that is given up, in the folder of the path it was for. One that is not there is no error.
+    ///
+    /// # Errors
+    /// When the name is none of ours, or the system refuses.
+    pub fn remove_unfinished(&self, path: &Path, partial: &str) -> Result<(), TargetError> {
+        if !is_unfinished(partial) {
+            return Err(TargetError::NotBelow(PathBuf::from(partial)));
+        }
+        self.remove_file(&path.with_file_name(partial), &Guard::None)
+    }
+
+    /// Opens the folder that a path lies in; returns it with the path's last name.
+    pub(super) fn parent(&self, path: &Path, missing: Missing) -> Result<(Dir, OsString), TargetError> {
+        let mut components = path.components();
+        let Some(Component::Normal(name)) = components.next_back() else {
+            return Err(TargetError::NotBelow(path.to_owned()));
+        };
+        Ok((self.walk(components, path, missing)?, name.to_owned()))
+    }
+
+    /// Checks that what is at a path is what was looked at.
+    pub(super) fn check(
+        &self,
+        folder: &Dir,
+        name: &OsStr,
+        path: &Path,
+        guard: &Guard,
+    ) -> Result<(), TargetError> {
+        match (folder.symlink_metadata(name), guard) {
+            (_, Guard::None | Guard::Match(_)) => Ok(()),
+            (Err(error), _) if error.kind() != io::ErrorKind::NotFound => {
+                Err(self.local("look at", path, error).into())
+            }
+            (Ok(_), Guard::Absent) => Err(TargetError::Taken(self.path.join(path))),
+            (Err(_), Guard::Absent) => Ok(()),
+            (Ok(metadata), Guard::Unchanged { size_bytes, modified: seen }) => {
+                let is_same =
+                    metadata.is_file() && metadata.len() == *size_bytes && modified(&metadata) == *seen;
+                if is_same { Ok(()) } else { Err(TargetError::Changed(self.path.join(path))) }
+            }
+            (Err(_), Guard::Unchanged { .. }) => Err(TargetError::Changed(self.path.join(path))),
+        }
+    }
+
+    pub(super) fn local(&self, action: &'static str, path: &Path, source: io::Error) -> LocalError {
+        LocalError::new(action, &self.path.join(path), source)
+    }
+
+    fn walk<'a>(
+        &self,
+        components: impl Iterator<Item = Component<'a>>,
+        path: &Path,
+        missing: Missing,
+    ) -> Result<Dir, TargetError> {
+        let mut folder = self.root.try_clone().map_err(|error| self.local("open", Path::new(""), error))?;
+        for component in components {
+            let Component::Normal(name) = component else {
+                return Err(TargetError::NotBelow(path.to_owned()));
+            };
+            if missing == Missing::Make {
+                match folder.create_dir(name) {
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                    made => made.map_err(|error| self.local("make the folder of", path, error))?,
+                }
+            }
+            folder = open_folder(&folder, name).map_err(|error| match error.kind() {
+                io::ErrorKind::NotADirectory => TargetError::InTheWay(self.path.join(path)),
+                _ => self.local("open the folder of", path, error).into(),
+            })?;
+        }
+        Ok(folder)
+    }
+}
+
+/// What is done about folders on the way that are not there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Missing {
+    /// They are made.
+    Make,
+    /// They are an error.
+    Fail,
+}
+
+/// How a file is opened.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    Read,
+    ReadAndWrite,
+}
+
+fn is_missing(error: &TargetError) -> bool {
+    matches!(error, TargetError::Local(local) if local.source.kind() == io::ErrorKind::NotFound)
+}
+
+fn modified(metadata: &Metadata) -> Modified {
+    let ns = metadata.modified().ok().and_then(|time| ns_of(time.into_std()));
+    ns.map_or(Modified::UNKNOWN, |ns| Modified::from_ns(ns, Meaning::Content))
+}
+
+/// Opens a folder by its name in another one. A link is not followed.
+#[cfg(unix)]
+fn open_folder(folder: &Dir, name: &OsStr) -> io::Result<Dir> {
+    use rustix::fs::{Mode, OFlags, openat};
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    match openat(folder, name, flags, Mode::empty()) {
+        // What a link is called depends on the system.
+        Err(rustix::io::Errno::LOOP | rustix::io::Errno::MLINK) => Err(io::ErrorKind::NotADirectory.into()),
+        opened => Ok(Dir::from_std_file(File::from(opened?))),
+    }
+}
+
+#[cfg(not(unix))]
+fn open_folder(folder: &Dir, name: &OsStr) -> io::Result<Dir> {
+    if !folder.symlink_metadata(name)?.is_dir() {
+        return Err(io::ErrorKind::NotADirectory.into());
+    }
+    folder.open_dir(name)
+}
+
+/// Opens a file that is there by its name in a folder. A link is not followed, and a pipe not waited for.
+#[cfg(unix)]
+pub(super) fn open_file(folder: &Dir, name: &OsStr, access: Access) -> io::Result<File> {
+    use rustix::fs::{Mode, OFlags, openat};
+    let access = if access == Access::Read { OFlags::RDONLY } else { OFlags::RDWR };
+    let flags = access | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    match openat(folder, name, flags, Mode::empty()) {
+        Err(rustix::io::Errno::LOOP | rustix::io::Errno::MLINK) => Err(io::ErrorKind::InvalidInput.into()),
+        opened => Ok(File::from(opened?)),
+    }
+}
+
+#[cfg(not(unix))]
+pub(super) fn open_file(folder: &Dir, name: &OsStr, access: Access) -> io::Result<File> {
+    if !folder.symlink_metadata(name)?.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let mut options = cap_std::fs::OpenOptions::new();
+    // Times are set through a handle that may write.
+    options.read(true).write(access == Access::ReadAndWrite || cfg!(windows));
+    Ok(folder.open_with(name, &options)?.into_std())
+}
+
+/// Gives a file a name that nobody has, even if since a moment ago.
+pub(super) fn rename_to_free(from_folder: &Dir, from: &OsStr, to_folder: &Dir, to: &OsStr) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{RenameFlags, renameat_with};
+        match renameat_with(from_folder, from, to_folder, to, RenameFlags::NOREPLACE) {
+            // The file system does not know the flag.
+            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {}
+            renamed => return Ok(renamed?),
+        }
+    }
+    // A hard link fails if the name is taken.
+    from_folder.hard_link(from, to_folder, to)?;
+    from_folder.remove_file(from)
+}
+
+#[cfg(unix)]
+pub(super) fn set_mode(file: &File, mode: Option<u32>) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    // No more than permissions: whoever wrote an object does not decide about set-user-ID.
+    mode.map_or(Ok(()), |mode| file.set_permissions(std::fs::Permissions::from_mode(mode & 0o777)))
+}
+
+#[cfg(not(unix))]
+pub(super) fn set_mode(_file: &File, _mode: Option<u32>) -> io::Result<()> {
+    Ok(())
+}
+
+pub(super) fn set_time(file: &File, time: Modified) -> io::Result<()> {
+    let time = time.timestamp().and_then(|time| std::time::SystemTime::try_from(time).ok());
+    time.map_or(Ok(()), |time| file.set_modified(time))
+}
+
+#[cfg(unix)]
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    fn target() -> (tempfile::TempDir, Target) {
+        let folder = tempfile::tempdir().unwrap();
+        let target = Target::open(&folder.path().join("made/target")).unwrap();
+        fs::create_dir(folder.path().join("outside")).unwrap();
+        fs::write(folder.path().join("outside/file"), "theirs").unwrap();
+        symlink("../../outside", target.path().join("link")).unwrap();
+        symlink("../../outside/file", target.path().join("file link")).unwrap();
+        fs::write(target.path().join("file"), "mine").unwrap();
+        (folder, target)
+    }
+
+    #[test]
+    fn no_way_leads_out() {
+        let (folder, target) = target();
+        for path in ["../x", "/etc/x", "a/../../x", "", ".", "a/.."] {
+            let path = Path::new(path);
+            assert!(
+                target.make_folder(path).is_err() || path == Path::new("") || path == Path::new("."),
+                "{path:?}"
+            );
+            assert!(target.remove_file(path, &Guard::None).is_err(), "{path:?}");
+        }
+        for path in ["link/x", "link", "link/deep/er", "file/x", "file link/x"] {
+            assert!(matches!(target.make_folder(Path::new(path)), Err(TargetError::InTheWay(_))), "{path}");
+        }
+        assert!(matches!(
+            target.remove_file(Path::new("link/file"), &Guard::None),
+            Err(TargetError::InTheWay(_))
+        ));
+        assert!(matches!(
+            target.rename(Path::new("file"), Path::new("link/file 2")),
+            Err(TargetError::InTheWay(_))
+        ));
+        assert!(target.set_metadata(Path::new("file link"), Modified::UNKNOWN, Some(0o777)).is_err());
+        assert_eq!(target.look(Path::new("link/file")).unwrap(), None);
+        // The link itself goes, and nothing else.
+        target.remove_file(Path::new("file link"), &Guard::None).unwrap();
+        assert!(!target.path().join("file link").exists());
+        assert_eq!(fs::read_to_string(folder.path().join("outside/file")).unwrap(), "theirs");
+        assert_eq!(fs::read_dir(folder.path().join("outside")).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn guards_are_asked() {
+        let (_folder, target) = target();
+        let path = Path::new("file");
+        let (size_bytes, modified) = target.look(path).unwrap().unwrap();
+        let other = Guard::Unchanged { size_bytes: 5, modified };
+        assert!(matches!(target.remove_file(path, &other), Err(TargetError::Changed(_))));
+        let earlier = Modified::from_ns(modified.ns().unwrap() - 1, Meaning::Content);
+        let other = Guard::Unchanged { size_bytes, modified: earlier };
+        assert!(matches!(target.remove_file(path, &other), Err(TargetError::Changed(_))));
+        assert!(matches!(target.remove_file(path, &Guard::Absent), Err(TargetError::Taken(_))));
+        target.remove_file(path, &Guard::Unchanged { size_bytes, modified }).unwrap();
+        target.remove_file(path, &Guard::None).unwrap();
+        target.remove_file(Path::new("not/there"), &Guard::None).unwrap();
+        assert_eq!(target.look(path).unwrap(), None);
+    }
+
+    #[test]
+    fn folders_are_made_and_removed_when_empty() {
+        let (_folder, target) = target();
+        target.make_folder(Path::new("a/b/c")).unwrap();
+        target.make_folder(Path::new("a/b/c")).unwrap();
+        assert!(!target.remove_empty_folder(Path::new("a/b")).unwrap());
+        assert!(target.remove_empty_folder(Path::new("a/b/c")).unwrap());
+        assert!(target.remove_empty_folder(Path::new("a/b/c")).unwrap());
+        assert!(matches!(target.remove_file(Path::new("a/b"), &Guard::None), Err(TargetError::NotAFile(_))));
+        assert!(target.remove_empty_folder(Path::new("file")).is_err());
+    }
+
+    #[test]
+    fn a_name_that_is_taken_is_not_taken_away() {
+        let (_folder, target) = target();
+        fs::write(target.path().join("other"), "other").unwrap();
+        assert!(matches!(target.rename(Path::new("file"), Path::new("other")), Err(TargetError::Taken(_))));
+        target.rename(Path::new("file"), Path::new("new/folder/name")).unwrap();
+        assert_eq!(fs::read_to_string(target.path().join("new/folder/name")).unwrap(), "mine");
+        assert!(target.rename(Path::new("file"), Path::new("x")).is_err());
+    }
+
+    #[test]
+    fn time_and_permissions_are_set_without_those_that_are_not_an_objects_to_say() {
+        let (_folder, target) = target();
+        let time = Modified::from_ns(1_700_000_000_123_456_789, Meaning::Content);
+        target.set_metadata(Path::new("file"), time, Some(0o104_640)).unwrap();
+        let metadata = fs::metadata(target.path().join("file")).unwrap();
+        assert_eq!(metadata.permissions().mode() & 0o7777, 0o640);
+        assert_eq!(target.look(Path::new("file")).unwrap(), Some((4, time)));
+        target.set_metadata(Path::new("file"), Modified::UNKNOWN, None).unwrap();
+        assert_eq!(target.look(Path::new("file")).unwrap(), Some((4, time)));
+        assert!(target.set_metadata(Path::new("link"), time, None).is_err());
+    }
+
+    #[test]
+    fn only_our_own_unfinished_files_are_removed_as_such() {
+        let (_folder, target) = target();
+        assert!(target.remove_unfinished(Path::new("x"), "file").is_err());
+        let partial = ".pintail-0000000000000001.part";
+        fs::write(target.path().join(partial), "").unwrap();
+        target.remove_unfinished(Path::new("x"), partial).unwrap();
+        target.remove_unfinished(Path::new("x"), partial).unwrap();
+        assert!(!target.path().join(partial).exists());
+    }
+}
