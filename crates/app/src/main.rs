@@ -5,10 +5,12 @@
 //!                    └─► explain (what went wrong, in words that help)
 //! ```
 
+mod admin;
 mod cli;
 
 mod explain;
 mod ops;
+mod setup;
 
 use std::process::ExitCode;
 

@@ -82,6 +82,14 @@ pub struct AwsEnvironment {
     pub metadata_address: Option<String>,
     /// `AWS_EC2_METADATA_DISABLED` is `true`: the metadata service of the instance must not be asked.
     pub metadata_disabled: bool,
+    /// `AWS_PROFILE`, else `AWS_DEFAULT_PROFILE`: the profile of AWS's tools.
+    pub profile: Option<String>,
+    /// `AWS_ENDPOINT_URL_IAM`, else `AWS_ENDPOINT_URL`: where IAM is.
+    pub iam_address: Option<String>,
+    /// `AWS_ENDPOINT_URL_STS`, else `AWS_ENDPOINT_URL`: where STS is.
+    pub sts_address: Option<String>,
+    /// `AWS_ENDPOINT_URL_ACCESSANALYZER`, else `AWS_ENDPOINT_URL`: where IAM Access Analyzer is.
+    pub analyzer_address: Option<String>,
     /// `AWS_ENDPOINT_URL_SSO`: the access portal of IAM Identity Center.
     pub portal_address: Option<String>,
     /// `AWS_ENDPOINT_URL_SSO_OIDC`: the sign-in service of IAM Identity Center.
@@ -217,6 +225,7 @@ impl AwsEnvironment {
             Some(path) => Some(expanded(Path::new(&path), home)),
             None => home.map(|home| home.join(usual)),
         };
+        let address = |name: &str| text(name).or_else(|| text("AWS_ENDPOINT_URL"));
         Self {
             config_file: file("AWS_CONFIG_FILE", ".aws/config"),
             credentials_file: file("AWS_SHARED_CREDENTIALS_FILE", ".aws/credentials"),
@@ -231,6 +240,10 @@ impl AwsEnvironment {
             metadata_address: text("AWS_EC2_METADATA_SERVICE_ENDPOINT"),
             metadata_disabled: text("AWS_EC2_METADATA_DISABLED")
                 .is_some_and(|value| value.eq_ignore_ascii_case("true")),
+            profile: text("AWS_PROFILE").or_else(|| text("AWS_DEFAULT_PROFILE")),
+            iam_address: address("AWS_ENDPOINT_URL_IAM"),
+            sts_address: address("AWS_ENDPOINT_URL_STS"),
+            analyzer_address: address("AWS_ENDPOINT_URL_ACCESSANALYZER"),
             portal_address: text("AWS_ENDPOINT_URL_SSO"),
             center_address: text("AWS_ENDPOINT_URL_SSO_OIDC"),
             credential_process: text(CredentialProcess::MARKER),

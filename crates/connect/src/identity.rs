@@ -308,6 +308,7 @@ fn scopes(web: &WebIdentity) -> Result<Scopes, Error> {
 fn role_config(connection: &Connection, role: &RoleArn) -> Result<RoleConfig, Error> {
     let mut config = RoleConfig::new(sts_endpoint(connection)?, role.clone());
     config.session_name = connection.wish.name.clone();
+    config.named_by_subject = connection.wish.named_by_subject;
     match connection.wish.length {
         SessionLength::Longest => {}
         SessionLength::Service => config.duration = None,

@@ -62,7 +62,7 @@ pub use recent::RecentPlace;
 pub use roles::OfferedRole;
 pub use system::{SystemClock, SystemRandom};
 pub use tuning::Tuning;
-pub use ways::{CenterRole, LastingSource, OfferedCenterRole, WayIn};
+pub use ways::{AwsTools, CenterRole, LastingSource, OfferedCenterRole, WayIn};
 
 // The words that the interface above is written in.
 pub use pintail_core::connection::Connection;

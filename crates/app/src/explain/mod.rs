@@ -3,6 +3,7 @@
 //! The only place with advice. Every error of an operation passes here on its way to the terminal, by an exhaustive match, and
 //! leaves with its exit code.
 
+mod admin;
 mod connect;
 mod exit;
 mod lend;
@@ -10,6 +11,7 @@ pub(crate) mod policy;
 pub(crate) mod pasted;
 mod profiles;
 mod session;
+mod setup;
 mod sign_in;
 mod source;
 mod store;
@@ -52,11 +54,16 @@ pub(crate) fn plain(error: &dyn StdError) -> Explanation {
 
 /// Explains why an operation failed.
 pub(crate) fn explain(error: &Error) -> Explanation {
+    if let Error::Setup(source) = error {
+        return setup::explain(error, source);
+    }
     if let Some(missing) = error.no_credential() {
         return session::explain(error, missing);
     }
     let with = |exit, next: &[&str]| Explanation::new(error, exit, next.iter().map(|&text| text.to_owned()));
     match error {
+        Error::Admin(source) => admin::explain(error, source),
+        Error::Setup(source) => setup::explain(error, source),
         Error::Address(_) => with(
             Exit::Usage,
             &["Write s3://bucket/key, or BOOKMARK:bucket/key; `pintail bookmark ls` lists your bookmarks."],

@@ -18,6 +18,8 @@ use super::copy::PlanError;
 use super::lend::LendError;
 use super::policy::PolicyError;
 use super::profiles::ProfilesError;
+use crate::admin::AdminError;
+use crate::setup::SetupError;
 
 /// An operation failed.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +27,9 @@ pub(crate) enum Error {
     /// An address cannot be read, or lacks a part.
     #[error(transparent)]
     Address(#[from] AddressError),
+    /// A call of an admin failed.
+    #[error(transparent)]
+    Admin(#[from] AdminError),
     /// The configuration of AWS's tools cannot be edited as asked.
     #[error(transparent)]
     AwsConfig(#[from] EditError),
@@ -78,6 +83,9 @@ pub(crate) enum Error {
     /// The sandbox could not start.
     #[error("the sandbox could not start")]
     Sandbox(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A setup cannot go on.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
     /// The sign-in failed.
     #[error(transparent)]
     SignIn(#[from] DriveError),

@@ -12,7 +12,7 @@ pub(crate) mod demo;
 mod error;
 pub(crate) mod lend;
 pub(crate) mod list;
-mod nearest;
+pub(crate) mod nearest;
 pub(crate) mod object;
 pub(crate) mod policy;
 pub(crate) mod presign;

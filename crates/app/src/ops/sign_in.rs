@@ -10,12 +10,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use pintail_core::connection::{Issuer, Redirect, WebIdentity};
 use pintail_core::name::{AccountId, BookmarkName, ClientId, RoleArn, Tenant};
-use pintail_core::seam::HttpRequest;
+use pintail_core::seam::{HttpClient, HttpRequest};
 use pintail_core::secret::Secret;
 use pintail_identity::oidc::{
-    self, Browser, DriveError, Driver, Either, KnownIssuer, Loopback, LoopbackOptions, Metadata, NoBrowser,
-    Pasted, Personal, Prompt, RedirectReceiver, SignInOptions, SignOutOptions, SystemBrowser, Tokens,
-    scheme::Scheme, sign_out_url,
+    self, Browser, Client, DriveError, Driver, Either, KnownIssuer, Loopback, LoopbackOptions, Metadata,
+    NoBrowser, Pasted, Personal, Prompt, RedirectReceiver, Scopes, SignInOptions, SignOutOptions,
+    SystemBrowser, Tokens, scheme::Scheme, sign_out_url,
 };
 use pintail_identity::session::{RenewalMeans, SessionError, SessionStatus};
 use url::Url;
@@ -132,11 +132,7 @@ pub(crate) async fn sign_in(
     options: Options,
     talk: &dyn Talk,
 ) -> Result<Who, Error> {
-    let browser: Box<dyn Browser> = if options.open_browser && app.can_open_browser() {
-        Box::new(SystemBrowser::new(app.environment().browser.as_deref()))
-    } else {
-        Box::new(NoBrowser)
-    };
+    let browser = browser_of(app, &options);
     let who = sign_in_with(app, name, options, browser.as_ref(), talk).await?;
     app.pin_seen(name, who.tenant.as_deref(), Some(who.account.as_str()))?;
     Ok(who)
@@ -153,7 +149,14 @@ pub(super) async fn sign_in_with(
     let identity = app.identity(name).await?;
     warn_of_many_issuers(name, identity.web(), talk)?;
     warn_of_no_handler(app, identity.web(), &options, talk)?;
-    let obtained = obtain(app, &identity, &options, browser, talk).await.map_err(|error| match error {
+    let ask = Ask {
+        http: identity.http.as_ref(),
+        client: &identity.client,
+        scopes: &identity.scopes,
+        redirect: &identity.web().redirect,
+        account: options.account.as_deref().or_else(|| identity.web().login_hint.as_deref()),
+    };
+    let obtained = obtain(app, &ask, &options, browser, talk).await.map_err(|error| match error {
         Error::SignIn(source) => Error::SignInTo { name: name.clone(), source },
         other => other,
     });
@@ -287,10 +290,45 @@ fn warn_of_no_handler(app: &App, web: &WebIdentity, options: &Options, talk: &dy
     talk.event(Event::Warning { message: &message }).map_err(Error::Stdio)
 }
 
+/// What is asked of an issuer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ask<'a> {
+    /// The network.
+    pub(crate) http: &'a dyn HttpClient,
+    /// The issuer, and the application there.
+    pub(crate) client: &'a Client,
+    /// The scopes.
+    pub(crate) scopes: &'a Scopes,
+    /// How the answer comes back.
+    pub(crate) redirect: &'a Redirect,
+    /// The account to offer.
+    pub(crate) account: Option<&'a str>,
+}
+
+/// Signs somebody in for what belongs to no bookmark, and keeps nothing of it.
+pub(crate) async fn sign_in_for(
+    app: &App,
+    ask: &Ask<'_>,
+    options: &Options,
+    talk: &dyn Talk,
+) -> Result<Tokens, Error> {
+    let browser = browser_of(app, options);
+    obtain(app, ask, options, browser.as_ref(), talk).await
+}
+
+/// Returns what opens pages.
+fn browser_of(app: &App, options: &Options) -> Box<dyn Browser> {
+    if options.open_browser && app.can_open_browser() {
+        Box::new(SystemBrowser::new(app.environment().browser.as_deref()))
+    } else {
+        Box::new(NoBrowser)
+    }
+}
+
 /// Runs the sign-in to its checked tokens.
 async fn obtain(
     app: &App,
-    identity: &Identity,
+    ask: &Ask<'_>,
     options: &Options,
     browser: &dyn Browser,
     talk: &dyn Talk,
@@ -302,21 +340,20 @@ async fn obtain(
             silence.lock().expect("no holder of this lock panics").get_or_insert(error);
         }
     };
-    let mut driver = Driver::new(identity.http.as_ref(), app.clock(), app.random(), &events);
+    let mut driver = Driver::new(ask.http, app.clock(), app.random(), &events);
     driver.time_max = options.timeout;
     let mut known = KnownIssuer::default();
     let tokens = if options.method == Method::Device {
-        driver.sign_in_by_device_code(&identity.client, &identity.scopes, &mut known).await?
+        driver.sign_in_by_device_code(ask.client, ask.scopes, &mut known).await?
     } else {
-        let mut redirect = receiver(app, identity.web(), options.method)?;
-        let account = options.account.as_deref().or_else(|| identity.web().login_hint.as_deref());
+        let mut redirect = receiver(app, ask.redirect, options.method)?;
         let sign_in_options = SignInOptions {
-            scopes: identity.scopes.clone(),
+            scopes: ask.scopes.clone(),
             prompt: options.fresh.then_some(Prompt::Login),
-            login_hint: account.map(Personal::new),
+            login_hint: ask.account.map(Personal::new),
             ..SignInOptions::default()
         };
-        driver.sign_in(&identity.client, &sign_in_options, redirect.as_mut(), browser, &mut known).await?
+        driver.sign_in(ask.client, &sign_in_options, redirect.as_mut(), browser, &mut known).await?
     };
     match silence.into_inner().expect("no holder of this lock panics") {
         Some(error) => Err(Error::Stdio(error)),
@@ -348,8 +385,8 @@ fn relay(event: oidc::Event<'_>, method: Method, will_open: bool, talk: &dyn Tal
 }
 
 /// Makes what waits for the browser's answer.
-fn receiver(app: &App, web: &WebIdentity, method: Method) -> Result<Box<dyn RedirectReceiver>, Error> {
-    let receiver: Box<dyn RedirectReceiver> = match &web.redirect {
+fn receiver(app: &App, redirect: &Redirect, method: Method) -> Result<Box<dyn RedirectReceiver>, Error> {
+    let receiver: Box<dyn RedirectReceiver> = match redirect {
         Redirect::Loopback(url) => {
             let options = LoopbackOptions::from_redirect_uri(url.as_str()).map_err(DriveError::from)?;
             let loopback = Loopback::bind(&options).map_err(DriveError::from)?;

@@ -1,6 +1,6 @@
 //! The real binary, black box: against the sandbox in this process, and against the servers of the bench.
 //!
-//! Modules whose names are suites (`seaweedfs`, `issuer`, `hostile`, `browser`, `scheme`, `keychain`) need `cargo xtask test`; the
+//! Modules whose names are suites (`linters`, `seaweedfs`, `issuer`, `hostile`, `browser`, `scheme`, `keychain`) need `cargo xtask test`; the
 //! others run anywhere.
 
 mod addresses;
@@ -21,6 +21,7 @@ mod hostile;
 mod issuer;
 mod keychain;
 mod lending;
+mod linters;
 mod listing;
 mod policy;
 mod profiles;
@@ -30,5 +31,6 @@ mod renewal;
 mod roles;
 mod scheme;
 mod seaweedfs;
+mod setup;
 mod sign_in;
 mod ways;

@@ -10,6 +10,7 @@
 //! credentials of a portal) is kept in the keychain and serves later commands; what a machine gives at once is not.
 
 mod aws_profile;
+mod aws_tools;
 mod caller;
 mod chain;
 mod keys;
@@ -27,6 +28,7 @@ use pintail_core::retry::Retry;
 use pintail_identity::identity_center::IdentityCenter;
 use pintail_identity::source::{MfaCode, NoMfa, ProviderError, RenewingSource};
 
+pub use self::aws_tools::AwsTools;
 use self::chain::Chain;
 pub use self::portal::{CenterRole, OfferedCenterRole};
 pub use self::source::LastingSource;

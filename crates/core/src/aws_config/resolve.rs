@@ -29,6 +29,8 @@ pub struct Resolved {
     pub s3_endpoint: Option<Url>,
     /// Where STS is: that of `services`, else `endpoint_url`.
     pub sts_endpoint: Option<Url>,
+    /// Where IAM is: that of `services`, else `endpoint_url`.
+    pub iam_endpoint: Option<Url>,
     /// Buckets stand in the path. `None` where the profile leaves it to the client (`auto`).
     pub path_style: Option<bool>,
     /// Path of a PEM file of certificates to trust, as it stands in the file.
@@ -166,6 +168,7 @@ impl SharedConfig {
             region: here.name::<Region>("region")?,
             s3_endpoint: here.endpoint("s3")?,
             sts_endpoint: here.endpoint("sts")?,
+            iam_endpoint: here.endpoint("iam")?,
             path_style: match profile.get_nested("s3", "addressing_style") {
                 None | Some("" | "auto") => None,
                 Some("path") => Some(true),

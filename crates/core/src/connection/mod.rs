@@ -50,6 +50,8 @@ pub enum StsEndpoint {
 pub struct SessionWish {
     /// The name of the session, where it is not the person's.
     pub name: Option<SessionName>,
+    /// Without a name of its own, the session is named after the token's subject and not after the person.
+    pub named_by_subject: bool,
     /// How long it shall live.
     pub length: SessionLength,
     /// An inline session policy (JSON).

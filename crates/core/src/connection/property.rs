@@ -2,7 +2,7 @@
 //! Other spellings, which Cyberduck and the AWS CLI use, are in the [catalogue](crate::setting::catalogue) of properties.
 
 /// Every property that [`Connection`](super::Connection) reads.
-pub const ALL: [&str; 41] = [
+pub const ALL: [&str; 42] = [
     WAY,
     TENANT,
     AUTHORITY,
@@ -19,6 +19,7 @@ pub const ALL: [&str; 41] = [
     SECOND_ROLE,
     EXTERNAL_ID,
     SESSION_NAME,
+    NAMED_BY_SUBJECT,
     DURATION,
     POLICY,
     POLICY_ARNS,
@@ -84,6 +85,8 @@ pub const SECOND_ROLE: &str = "pintail.role_arn.2";
 pub const EXTERNAL_ID: &str = "pintail.external_id";
 /// The session's name; the AWS CLI's key.
 pub const SESSION_NAME: &str = "role_session_name";
+/// The session is named after the token's subject, as trust policies ask that compare the two.
+pub const NAMED_BY_SUBJECT: &str = "pintail.session_name.subject";
 /// The session's length in seconds (Cyberduck's key), `longest` or `service`.
 pub const DURATION: &str = "s3.assumerole.durationseconds";
 /// An inline session policy; Cyberduck's key.

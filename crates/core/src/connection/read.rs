@@ -283,6 +283,9 @@ fn wish(sources: &Sources<'_>) -> Result<SessionWish, ConnectionError> {
     });
     Ok(SessionWish {
         name: sources.text(property::SESSION_NAME).map(|text| text.parse()).transpose()?,
+        named_by_subject: sources
+            .flag("session name by subject", property::NAMED_BY_SUBJECT)?
+            .unwrap_or(false),
         length: sources
             .text(property::DURATION)
             .map_or(Ok(SessionLength::Longest), |text| duration(&text))?,

@@ -80,6 +80,14 @@ const CATALOGUE: &[Setting] = &[
         "The name of the session; without it the person's, where Cyberduck takes the token's subject",
     ),
     setting(
+        "pintail.session_name.subject",
+        &[],
+        Flag,
+        Some("false"),
+        Yes,
+        "Without a name of its own the session is named after the token's subject, which a trust policy can compare with the token",
+    ),
+    setting(
         "s3.assumerole.tag",
         &[],
         Text,

@@ -25,6 +25,8 @@ pub struct Metadata {
     pub jwks_uri: Url,
     /// Where a browser session is ended, if the issuer tells.
     pub end_session_endpoint: Option<Url>,
+    /// Where the issuer tells about a person. At Entra it belongs to Microsoft Graph.
+    pub userinfo_endpoint: Option<Url>,
     /// The issuer promises to name itself in each authorization answer (RFC 9207).
     pub answers_name_issuer: bool,
     /// How clients may authenticate; `None` when the issuer does not tell.
@@ -124,6 +126,7 @@ impl Metadata {
             )?,
             jwks_uri: required("jwks_uri", Endpoint::Keys)?,
             end_session_endpoint: endpoint("end_session_endpoint", Endpoint::EndSession)?,
+            userinfo_endpoint: text("userinfo_endpoint").and_then(|text| endpoint_url(text).ok()),
             answers_name_issuer: document
                 .get("authorization_response_iss_parameter_supported")
                 .and_then(Value::as_bool)

@@ -100,6 +100,8 @@ pub struct Tokens {
     pub id_token: Secret,
     /// What it says.
     pub claims: Claims,
+    /// The access token, for the one service whose scopes were asked for. STS never sees it.
+    pub access_token: Option<Secret>,
     /// The refresh token to use next, if the issuer gives any: it replaces every older one.
     pub refresh_token: Option<Secret>,
     /// The nonce of the first sign-in, for [`Renewal::nonce`].
@@ -427,6 +429,7 @@ impl SignIn {
         Ok(Step::Done(Box::new(Tokens {
             id_token: id_token.clone(),
             claims,
+            access_token: answer.access_token,
             // RFC 6749 section 6: an issuer that sends no new refresh token lets the old one live on.
             refresh_token: answer.refresh_token.or(old_refresh_token),
             nonce: known_nonce,

@@ -2,7 +2,7 @@
 //!
 //! Pure: it builds requests and reads answers. An answer is read leniently where issuers are careless (`expires_in`
 //! as a text) and what it holds is believed only after [`token_check`](super::token_check). The access token is kept
-//! just long enough to check `at_hash`: nothing here ever uses it.
+//! to check `at_hash`, and handed on for those who asked for the scopes of a service: nothing here ever uses it.
 
 use std::time::Duration;
 

@@ -62,6 +62,8 @@ pub struct RoleConfig {
     pub role: RoleArn,
     /// The session's name, if the person's own is not wanted.
     pub session_name: Option<SessionName>,
+    /// The session without a name of its own is named after the token's subject, as a trust policy can demand.
+    pub named_by_subject: bool,
     /// How long a credential is wished to live; `None` leaves it to the server.
     pub duration: Option<Duration>,
     /// How the session is narrowed.
@@ -77,6 +79,7 @@ impl RoleConfig {
             endpoint,
             role,
             session_name: None,
+            named_by_subject: false,
             duration: Some(DurationPlan::LONGEST),
             scope: SessionScope::default(),
             next: None,
@@ -96,6 +99,7 @@ impl RoleConfig {
             self.endpoint.url().as_str(),
             self.role.as_str(),
             self.session_name.as_ref().map_or("", SessionName::as_str),
+            if self.named_by_subject { "subject" } else { "" },
             &scope,
             &self.duration.map_or(0, |wish| wish.as_secs()).to_string(),
             next.map_or("", |next| next.role.as_str()),
@@ -164,12 +168,13 @@ mod tests {
             one.key(),
             RoleConfig { scope: read_only, ..one.clone() }.key(),
             RoleConfig { session_name: Some("batch".parse().unwrap()), ..one.clone() }.key(),
+            RoleConfig { named_by_subject: true, ..one.clone() }.key(),
             RoleConfig { duration: Some(Duration::from_secs(900)), ..one.clone() }.key(),
             RoleConfig { next: Some(NextRole { role, external_id: None }), ..one.clone() }.key(),
         ];
         keys.sort();
         keys.dedup();
-        assert_eq!(keys.len(), 5);
+        assert_eq!(keys.len(), 6);
         assert_eq!(one.key(), one.clone().key());
     }
 

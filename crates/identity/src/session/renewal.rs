@@ -313,8 +313,8 @@ impl Inner {
             random: &*self.context.random,
         };
         let record = &held.record;
-        let name =
-            session_name(self.role.session_name.as_ref(), record.person.as_deref(), &record.facts.subject);
+        let person = record.person.as_deref().filter(|_| !self.role.named_by_subject);
+        let name = session_name(self.role.session_name.as_ref(), person, &record.facts.subject);
         let learned = old.and_then(|old| old.learned_duration);
         // The first hop must be allowed to go on: narrowing belongs to the last one.
         let (first_policy, first_arns, last_policy, last_arns) = match &self.role.next {

@@ -13,6 +13,8 @@ pub fn session_name(configured: Option<&SessionName>, person: Option<&str>, subj
     configured
         .cloned()
         .or_else(|| person.and_then(SessionName::made_legal))
+        // As it is, wherever it can be: trust policies compare it with the token's letter by letter.
+        .or_else(|| subject.parse().ok())
         .or_else(|| SessionName::made_legal(subject))
         .unwrap_or_else(|| FALLBACK.parse().expect("the fallback is a legal session name"))
 }
@@ -30,6 +32,7 @@ mod tests {
             (None, Some("ann_fabrikam.com#EXT#@contoso.com"), "sub-1", "ann_fabrikam.com-EXT-@contoso.com"),
             (None, Some("é"), "auth0|5f7c", "auth0-5f7c"),
             (None, None, "sub-1", "sub-1"),
+            (None, None, "-sub_2-", "-sub_2-"),
             (None, None, "", "pintail"),
             (None, Some(" "), "ü", "pintail"),
         ] {

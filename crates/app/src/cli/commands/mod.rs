@@ -27,6 +27,7 @@ pub(crate) mod roles;
 pub(crate) mod sandbox;
 pub(crate) mod scheme;
 pub(crate) mod serve_credentials;
+pub(crate) mod setup;
 pub(crate) mod stat;
 pub(crate) mod whoami;
 
@@ -75,6 +76,7 @@ pub(crate) enum Command {
     Explain(explain::Args),
     #[command(subcommand)]
     Policy(Box<policy::Command>),
+    Setup(Box<setup::Args>),
     #[command(subcommand)]
     Scheme(scheme::Command),
     HandleUrl(handle_url::Args),
@@ -120,6 +122,7 @@ impl Command {
             Self::Console(args) => args.run(app, output).await,
             Self::Policy(command) => command.run(app, output).await,
             Self::Explain(args) => args.run(output).await,
+            Self::Setup(args) => args.run(app, output).await,
             Self::Scheme(command) => command.run(app, output),
             Self::HandleUrl(args) => args.run(app, output).await,
             Self::Completions(args) => args.run(output),

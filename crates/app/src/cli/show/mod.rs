@@ -14,6 +14,7 @@ mod object;
 mod policy;
 mod profile;
 mod roles;
+mod setup;
 mod share;
 mod sign_in;
 
@@ -36,6 +37,10 @@ pub(super) use profile::{
     profiles,
 };
 pub(super) use roles::{center_roles, fixed_role, roles};
+pub(super) use setup::{
+    SetupProgress, removal_plan, rollback_plan, rolled_back, setup_done, setup_edited, setup_not_tried,
+    setup_plan, setup_printed, setup_saved, setup_state, setup_tenant, wrong_setup_answer,
+};
 pub(super) use share::{
     PinWarning, bookmark_changed, bookmark_file, default_bookmark, exported, first_use, import_plan,
     imported, led_elsewhere, nothing_found, recent_places, shared, taken, wrong_answer,
