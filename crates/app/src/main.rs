@@ -7,6 +7,7 @@
 
 mod admin;
 mod cli;
+mod doctor;
 
 mod explain;
 mod ops;

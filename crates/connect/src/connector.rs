@@ -254,7 +254,12 @@ impl Connector {
         self.environment.folders.state.join("locks")
     }
 
-    pub(crate) fn transport(&self, ca_bundle: Option<&str>) -> Result<Transport, Error> {
+    /// Returns the network, for a look at what stands in between. As a bookmark's connection names its certificates, else as the
+    /// surroundings do.
+    ///
+    /// # Errors
+    /// As [`Connector::http`].
+    pub fn transport(&self, ca_bundle: Option<&str>) -> Result<Transport, Error> {
         self.patient_transport(ca_bundle, Timeouts::default())
     }
 

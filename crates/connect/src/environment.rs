@@ -96,6 +96,8 @@ pub struct AwsEnvironment {
     pub center_address: Option<String>,
     /// Which credential programs this process runs inside of.
     pub credential_process: Option<String>,
+    /// Those of [`AwsEnvironment::TELLING`] that are set, with their values. None of them holds a secret.
+    pub telling: Vec<(&'static str, String)>,
 }
 
 /// What a command line says in place of variables: a program that calls us may not pass variables on.
@@ -219,6 +221,24 @@ impl Environment {
 }
 
 impl AwsEnvironment {
+    /// Variables that decide for other tools which credentials and which services they use: `pintail doctor` names them.
+    pub const TELLING: [&'static str; 14] = [
+        "AWS_ACCESS_KEY_ID",
+        "AWS_PROFILE",
+        "AWS_DEFAULT_PROFILE",
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "AWS_ROLE_ARN",
+        "AWS_ENDPOINT_URL",
+        "AWS_ENDPOINT_URL_S3",
+        "AWS_ENDPOINT_URL_STS",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+        "AWS_CONFIG_FILE",
+        "AWS_SHARED_CREDENTIALS_FILE",
+        "AWS_CA_BUNDLE",
+        "AWS_REGION",
+    ];
+
     fn read(home: Option<&Path>) -> Self {
         let text = |name: &str| variable(name).and_then(|value| value.into_string().ok());
         let file = |name: &str, usual: &str| match variable(name) {
@@ -247,6 +267,7 @@ impl AwsEnvironment {
             portal_address: text("AWS_ENDPOINT_URL_SSO"),
             center_address: text("AWS_ENDPOINT_URL_SSO_OIDC"),
             credential_process: text(CredentialProcess::MARKER),
+            telling: Self::TELLING.iter().filter_map(|name| Some((*name, text(name)?))).collect(),
         }
     }
 }
@@ -298,6 +319,16 @@ impl Environment {
             aws: AwsEnvironment::default(),
             others: OtherPrograms::default(),
         }
+    }
+
+    /// Returns the program that a name or path of a command stands for, as a shell would find it.
+    pub fn find_program(&self, name: &str) -> Option<PathBuf> {
+        let path = self.path(name);
+        if path.components().count() > 1 {
+            return path.is_file().then_some(path);
+        }
+        let folders = variable("PATH")?;
+        std::env::split_paths(&folders).map(|folder| folder.join(name)).find(|path| path.is_file())
     }
 
     /// Returns this program by a path that outlives an update: the one on `PATH` that leads here, else the file itself, which a

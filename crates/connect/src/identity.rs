@@ -324,7 +324,10 @@ fn role_config(connection: &Connection, role: &RoleArn) -> Result<RoleConfig, Er
 }
 
 /// Finds the STS that a connection asks.
-pub(crate) fn sts_endpoint(connection: &Connection) -> Result<StsEndpoint, Error> {
+///
+/// # Errors
+/// When a custom address cannot be used.
+pub fn sts_endpoint(connection: &Connection) -> Result<StsEndpoint, Error> {
     let choice = match &connection.sts_endpoint {
         Sts::Regional => match (connection.fips, connection.dual_stack) {
             (false, false) => EndpointChoice::Regional,
@@ -339,7 +342,8 @@ pub(crate) fn sts_endpoint(connection: &Connection) -> Result<StsEndpoint, Error
 }
 
 /// Says how a session is narrowed.
-pub(crate) fn scope(connection: &Connection) -> SessionScope {
+#[must_use]
+pub fn scope(connection: &Connection) -> SessionScope {
     let wish = &connection.wish;
     SessionScope {
         access: if connection.read_only { sts::Access::ReadOnly } else { sts::Access::ReadWrite },

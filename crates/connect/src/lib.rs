@@ -52,7 +52,7 @@ pub use error::{Error, NoCredential};
 pub use file::private_folder;
 pub use foreign::{ImportPlan, LeftAside, OtherPrograms, Planned, Program};
 pub use handover::{Incoming, Taking};
-pub use identity::{Identity, RoleSession, readable};
+pub use identity::{Identity, RoleSession, readable, scope as session_scope, sts_endpoint};
 pub use issuer_tokens::fresh;
 pub use layered::Layered;
 pub use pins::{Pin, PinChange, PinWatch};

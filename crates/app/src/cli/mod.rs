@@ -103,7 +103,8 @@ fn run(cli: Cli) -> Exit {
             return show::failure(&output, &explain::plain(&error));
         }
     };
-    let output = Output::new(cli.global.json, cli.global.quiet, cli.global.color, environment.terminal);
+    let output = Output::new(cli.global.json, cli.global.quiet, cli.global.color, environment.terminal)
+        .telling_more(cli.global.verbose > 0);
     render::log::start(cli.global.verbose, environment.log.as_deref(), environment.log_file.as_deref());
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -14,6 +14,7 @@ mod contract;
 mod copying;
 mod credentials;
 mod cyberduck;
+mod doctor;
 mod documents;
 mod explain;
 mod faults;

@@ -1,5 +1,6 @@
 //! The whole chain on servers of others: a certified OpenID Provider and SeaweedFS.
 
+mod doctor;
 mod lending;
 mod sharing;
 

@@ -19,6 +19,6 @@ pub mod token_source;
 pub use config::{NextRole, RoleConfig, SessionContext, SessionOptions, SignInIdentity};
 pub use error::SessionError;
 pub use lock::{Lease, LockError, LockFolder, LockOptions};
-pub use source::Session;
+pub use source::{IdToken, Session};
 pub use status::{RenewalMeans, SessionStatus, SignedOut, offered_roles};
 pub use token_source::{FreshTokens, TokenSource, TokenSourceError};

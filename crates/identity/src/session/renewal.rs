@@ -14,7 +14,7 @@ use super::config::SERVICE;
 use super::error::SessionError;
 use super::lock::{Lease, LockFolder};
 use super::record::{CredentialRecord, RecordError, SignInMark, SignInRecord, StoreError, VERSION};
-use super::source::{Current, Inner};
+use super::source::{Current, IdToken, Inner};
 use super::status::SignedOut;
 use super::token_source::{FreshTokens, TokenSourceError};
 use crate::keychain::KeychainProblem;
@@ -188,6 +188,25 @@ impl Inner {
 
     async fn sign_in_record(&self) -> Result<Option<SignInRecord>, SessionError> {
         self.records.read(&self.identity.sign_in_entry()).await.map_err(session_error)
+    }
+
+    /// Gives an ID token that lasts for a minute at least: the one in memory, else a new one, kept as a renewal keeps it.
+    pub(super) async fn id_token(&self) -> Result<IdToken, SessionError> {
+        let lease = self.lock().acquire(&*self.context.random).await.map_err(SessionError::Lock)?;
+        let given = self.id_token_locked(&lease).await;
+        lease.release().await;
+        let HeldToken { token, record } = given?;
+        Ok(IdToken { token, facts: record.facts, person: record.person, offered_roles: record.offered_roles })
+    }
+
+    async fn id_token_locked(&self, lease: &Lease) -> Result<HeldToken, SessionError> {
+        let Some(sign_in) = self.sign_in_record().await? else { return Err(self.nobody()) };
+        let now = self.context.clock.now();
+        let held = self.held().filter(|held| held.record.mark() == sign_in.mark());
+        match held {
+            Some(held) if held.record.facts.expires_at.duration_since(now) > ID_TOKEN_RESERVE => Ok(held),
+            _ => self.refresh(&Turn { lease, until: Instant::now() + NETWORK_MAX }, sign_in).await,
+        }
     }
 
     /// Exchanges the ID token at hand, or a new one; and a new one if STS finds the one at hand too old.

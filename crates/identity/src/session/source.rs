@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use pintail_core::credential::{Credential, CredentialError, CredentialSource, Freshness, RenewalRule};
 use pintail_core::retry::Retry;
 use pintail_core::seam::BoxFuture;
+use pintail_core::secret::Secret;
 
 use super::config::{RoleConfig, SessionContext, SessionOptions, SignInIdentity};
 use super::error::{SessionError, credential_error};
@@ -17,13 +18,26 @@ use super::renewal::HeldToken;
 use super::status::{RenewalMeans, SessionStatus, SignedOut};
 use super::token_source::FreshTokens;
 use crate::sts::AssumedRole;
-use crate::sts::facts::masked;
+use crate::sts::facts::{TokenFacts, masked};
 
 /// A person's session of a role: a source of credentials that renews itself.
 ///
 /// Clones are the same session. Tasks that run for long ask again for each request and are handed the newest credential.
 #[derive(Clone)]
 pub struct Session(Arc<Inner>);
+
+/// An ID token of the sign-in, for those who look into it.
+#[derive(Clone, Debug)]
+pub struct IdToken {
+    /// The token.
+    pub token: Secret,
+    /// What it says.
+    pub facts: TokenFacts,
+    /// The person's name as the issuer tells it.
+    pub person: Option<String>,
+    /// The roles that the issuer's claim lists. Empty where it does not say.
+    pub offered_roles: Vec<String>,
+}
 
 pub(super) struct Inner {
     pub(super) identity: SignInIdentity,
@@ -216,6 +230,15 @@ impl Session {
                 None => Err(Arc::new(SessionError::Interrupted)),
             };
         }
+    }
+
+    /// Gives an ID token, for a diagnosis: nothing is asked of STS, and no credential is bought. The issuer is asked for a new one
+    /// where none is in memory.
+    ///
+    /// # Errors
+    /// When nobody is signed in, or the issuer gives none.
+    pub async fn id_token(&self) -> Result<IdToken, SessionError> {
+        self.0.id_token().await
     }
 
     /// Joins the renewal under way, or starts one.

@@ -82,7 +82,7 @@ pub(super) async fn connect(
 }
 
 /// Opens the TCP connection, to the proxy where one stands in between.
-async fn reach(settings: &Settings, origin: &Origin) -> Result<TcpStream, HttpError> {
+pub(super) async fn reach(settings: &Settings, origin: &Origin) -> Result<TcpStream, HttpError> {
     let Some(proxy) = settings.proxy.of(origin) else {
         return race(settings, origin, &origin.host, origin.port).await;
     };

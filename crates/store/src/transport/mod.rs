@@ -15,6 +15,7 @@
 mod body;
 mod connect;
 mod pool;
+mod presented;
 mod proxy;
 mod seam;
 mod tls;
@@ -32,6 +33,7 @@ pub use body::ByteStream;
 pub(crate) use body::{IncomingBody, OutgoingBody};
 pub use connect::{Resolve, SystemResolver};
 use pool::{Lease, Pool};
+pub use presented::Presented;
 pub use proxy::{ProxyConfig, ProxyError};
 pub use tls::{TlsError, TlsTrust};
 

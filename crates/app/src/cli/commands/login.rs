@@ -77,7 +77,12 @@ impl Args {
 }
 
 /// Shows at its first use where a bookmark leads, and refuses one that leads elsewhere than it did, unless that is meant.
-async fn accept(app: &App, output: &Output, name: &BookmarkName, trust: bool) -> Result<(), Failure> {
+pub(super) async fn accept(
+    app: &App,
+    output: &Output,
+    name: &BookmarkName,
+    trust: bool,
+) -> Result<(), Failure> {
     match app.pin_changes(name)? {
         None => {
             show::first_use(output, name, &app.connection(name)?);

@@ -10,6 +10,7 @@ pub(crate) mod console;
 pub(crate) mod cp;
 pub(crate) mod credentials;
 pub(crate) mod demo;
+pub(crate) mod doctor;
 pub(crate) mod env;
 pub(crate) mod exec;
 pub(crate) mod explain;
@@ -73,10 +74,11 @@ pub(crate) enum Command {
     ServeCredentials(serve_credentials::Args),
     Env(env::Args),
     Console(console::Args),
+    Setup(Box<setup::Args>),
+    Doctor(Box<doctor::Args>),
     Explain(explain::Args),
     #[command(subcommand)]
     Policy(Box<policy::Command>),
-    Setup(Box<setup::Args>),
     #[command(subcommand)]
     Scheme(scheme::Command),
     HandleUrl(handle_url::Args),
@@ -96,6 +98,7 @@ impl Command {
     pub(crate) async fn run(self, app: &App, output: &Output) -> Outcome {
         match self {
             Self::Demo(args) => args.run(app, output).await,
+            Self::Doctor(args) => args.run(app, output).await,
             Self::Sandbox(args) => args.run(app, output).await,
             Self::Login(args) => args.run(app, output).await,
             Self::Logout(args) => args.run(app, output).await,

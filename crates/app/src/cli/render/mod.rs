@@ -41,6 +41,7 @@ pub(crate) enum ColourChoice {
 pub(crate) struct Output {
     json: bool,
     quiet: bool,
+    verbose: bool,
     terminal: Terminal,
     colour: ColourChoice,
 }
@@ -74,7 +75,18 @@ impl Style {
 
 impl Output {
     pub(crate) fn new(json: bool, quiet: bool, colour: ColourChoice, terminal: Terminal) -> Self {
-        Self { json, quiet, terminal, colour }
+        Self { json, quiet, verbose: false, terminal, colour }
+    }
+
+    /// Returns the same output, with more told if `verbose` says so.
+    #[must_use]
+    pub(crate) fn telling_more(self, verbose: bool) -> Self {
+        Self { verbose, ..self }
+    }
+
+    /// Tells whether the person wants to know more.
+    pub(crate) fn is_verbose(&self) -> bool {
+        self.verbose
     }
 
     /// Tells whether data is written as JSON lines.

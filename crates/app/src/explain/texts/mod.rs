@@ -156,14 +156,14 @@ impl Check {
             Self::Proxy => "proxy",
             Self::Loopback => "loopback",
             Self::Browser => "browser",
-            Self::Keychain => "keychain",
+            Self::Keychain => "key-store",
             Self::Environment => "environment",
             Self::Discovery => "discovery",
             Self::Issuer => "issuer",
             Self::Client => "client",
             Self::Redirect => "redirect",
             Self::ClientKind => "client-kind",
-            Self::Token => "token",
+            Self::Token => "token-shape",
             Self::Claims => "claims",
             Self::Exchange => "exchange",
             Self::Provider => "provider",
@@ -171,12 +171,12 @@ impl Check {
             Self::Role => "role",
             Self::Permissions => "permissions",
             Self::Identity => "identity",
-            Self::Region => "region",
+            Self::Region => "bucket",
             Self::List => "list",
             Self::Get => "get",
-            Self::Put => "put",
-            Self::Kms => "kms",
-            Self::Checksum => "checksum",
+            Self::Put => "write",
+            Self::Kms => "get",
+            Self::Checksum => "checksums",
         }
     }
 }
@@ -312,6 +312,13 @@ mod tests {
             }
         }
         assert!(seen.len() > 100, "{}", seen.len());
+    }
+
+    #[test]
+    fn what_would_prove_an_answer_is_a_check_of_the_doctor() {
+        for check in all().into_iter().flat_map(|text| text.checks) {
+            assert!(crate::doctor::checks::find(check.name()).is_some(), "{}", check.name());
+        }
     }
 
     #[test]
