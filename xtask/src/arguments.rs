@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::bench::line::Measures;
+use crate::bench::{NAMES, stage::Peer, work};
 use crate::suites;
 
 /// What `cargo xtask help` prints.
@@ -14,18 +16,28 @@ Usage:
   cargo xtask advisories [--db FOLDER]
       Compares the dependencies with the advisory database; needs the network, or a copy of the database.
   cargo xtask bench NAME… [--rounds N] [--json FILE]
-      Measures a release build beside other programs. Names: startup, credentials.
+      Measures a release build beside other programs. Names: startup, credentials, and of transfers small-up, small-down,
+      medium-up, medium-down, mixed-up, mixed-down, huge-up, huge-down, list, delete, copy, sync-nothing, million-list,
+      million-sync; `transfers` means all of these. For them there are also
+      [--only-server answerer|seaweedfs] [--latency 0,20,100] [--peers s5cmd,rclone,aws,crt] [--scale F] [--folder DIR]
+      [--write], which writes docs/benchmarks.md.
+  cargo xtask bench instructions [--write]
+      Counts the instructions of one request with callgrind and compares them with xtask/bench/instructions.json; --write
+      puts the new figures there.
 
 The bench is kept in PINTAIL_CACHE, else XDG_CACHE_HOME/pintail, else ~/.cache/pintail.";
 
 /// A command as meant.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub(crate) enum Command {
     Help,
     List,
     Test(TestOptions),
     Bench(BenchOptions),
     Advisories { database: Option<PathBuf> },
+    Answer,
+    Line { upstream: u16, measures: Measures },
+    Measure { account: PathBuf, program: String, arguments: Vec<String> },
     Guard { program: String, arguments: Vec<String> },
 }
 
@@ -37,12 +49,33 @@ pub(crate) struct TestOptions {
     pub(crate) fail_fast: bool,
 }
 
-/// Which benchmarks to run.
-#[derive(Debug, PartialEq, Eq)]
+/// Which benchmarks to run, and how.
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct BenchOptions {
     pub(crate) names: Vec<String>,
     pub(crate) rounds: usize,
     pub(crate) json: Option<PathBuf>,
+    /// The documents are written.
+    pub(crate) write: bool,
+    /// What sizes are multiplied with.
+    pub(crate) scale: f64,
+    /// The only server to measure at.
+    pub(crate) only_server: Option<String>,
+    /// The round trips to measure at; 0 is loopback without a line.
+    pub(crate) latencies_ms: Vec<u64>,
+    /// The peers to measure beside; all where nothing was said.
+    pub(crate) peers: Option<Vec<String>>,
+    /// Where files and servers' data lie.
+    pub(crate) folder: Option<PathBuf>,
+    /// As it was typed.
+    arguments: Vec<String>,
+}
+
+impl BenchOptions {
+    /// The command as it was typed.
+    pub(crate) fn typed(&self) -> String {
+        format!("cargo xtask bench {}", self.arguments.join(" "))
+    }
 }
 
 impl Command {
@@ -56,6 +89,22 @@ impl Command {
                 [] => Ok(Self::Advisories { database: None }),
                 [flag, folder] if flag == "--db" => Ok(Self::Advisories { database: Some(folder.into()) }),
                 _ => Err("advisories takes --db FOLDER only".to_owned()),
+            },
+            "answer" if rest.is_empty() => Ok(Self::Answer),
+            "line" => match rest {
+                [upstream, rtt_ms, mbit_per_s] => Ok(Self::Line {
+                    upstream: number(upstream)?,
+                    measures: Measures { rtt_ms: number(rtt_ms)?, mbit_per_s: number(mbit_per_s)? },
+                }),
+                _ => Err("line needs a port, a round trip and a rate".to_owned()),
+            },
+            "measure" => match rest {
+                [account, program, arguments @ ..] => Ok(Self::Measure {
+                    account: account.into(),
+                    program: program.clone(),
+                    arguments: arguments.to_vec(),
+                }),
+                _ => Err("measure needs a file and a program".to_owned()),
             },
             "guard" => match rest {
                 [program, arguments @ ..] => {
@@ -94,21 +143,75 @@ fn parse_test(arguments: &[String]) -> Result<Command, String> {
     Ok(Command::Test(options))
 }
 
+/// Rounds where nothing was said: a program that starts in milliseconds needs more of them than a transfer.
+const ROUNDS: usize = 20;
+const TRANSFER_ROUNDS: usize = 3;
+
 fn parse_bench(arguments: &[String]) -> Result<Command, String> {
-    let mut options = BenchOptions { names: Vec::new(), rounds: 20, json: None };
+    let mut options = BenchOptions {
+        names: Vec::new(),
+        rounds: 0,
+        json: None,
+        write: false,
+        scale: 1.0,
+        only_server: None,
+        latencies_ms: vec![0, 20, 100],
+        peers: None,
+        folder: None,
+        arguments: arguments.to_vec(),
+    };
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
+        let mut value = || rest.next().ok_or_else(|| format!("{argument} needs a value"));
         match argument.as_str() {
-            "--rounds" => {
-                let value = rest.next().ok_or("--rounds needs a number")?;
-                options.rounds = value.parse().map_err(|_| format!("{value:?} is not a number"))?;
+            "--rounds" => options.rounds = number(value()?)?,
+            "--json" => options.json = Some(value()?.into()),
+            "--write" => options.write = true,
+            "--scale" => {
+                options.scale = number(value()?)?;
+                if !(options.scale > 0.0 && options.scale <= 1.0) {
+                    return Err("--scale takes a number above 0 and up to 1".to_owned());
+                }
             }
-            "--json" => options.json = Some(rest.next().ok_or("--json needs a file")?.into()),
-            name if !name.starts_with('-') => options.names.push(name.to_owned()),
+            "--only-server" => {
+                let name = value()?;
+                if !Peer::ALL.iter().any(|(known, _)| known == name) {
+                    return Err(format!("no server {name:?}"));
+                }
+                options.only_server = Some(name.clone());
+            }
+            "--latency" => {
+                options.latencies_ms = value()?.split(',').map(number).collect::<Result<_, _>>()?;
+            }
+            "--peers" => {
+                let names: Vec<String> = value()?.split(',').map(str::to_owned).collect();
+                let known = crate::bench::contestants::PEERS;
+                if let Some(name) = names.iter().find(|name| !known.contains(&name.as_str())) {
+                    return Err(format!("no peer {name:?}; there are: {}", known.join(", ")));
+                }
+                options.peers = Some(names);
+            }
+            "--folder" => options.folder = Some(value()?.into()),
+            "transfers" => options.names.extend(work::NAMES.map(str::to_owned)),
+            name if NAMES.contains(&name) || work::NAMES.contains(&name) => {
+                options.names.push(name.to_owned());
+            }
             other => return Err(format!("bench does not take {other:?}")),
         }
     }
-    if options.names.is_empty() { Err("bench needs a name".to_owned()) } else { Ok(Command::Bench(options)) }
+    if options.names.is_empty() {
+        return Err("bench needs a name".to_owned());
+    }
+    if options.rounds == 0 {
+        let transfers = options.names.iter().any(|name| work::NAMES.contains(&name.as_str()));
+        options.rounds = if transfers { TRANSFER_ROUNDS } else { ROUNDS };
+    }
+    Ok(Command::Bench(options))
+}
+
+fn number<T: std::str::FromStr>(text: impl AsRef<str>) -> Result<T, String> {
+    let text = text.as_ref();
+    text.parse().map_err(|_| format!("{text:?} is not a number"))
 }
 
 #[cfg(test)]
@@ -126,5 +229,27 @@ mod tests {
         assert_eq!(parse("test --only unit --skip=browser --fail-fast"), Ok(Command::Test(options)));
         assert!(parse("test --skip nothing").is_err(), "a misspelt name must not skip silently");
         assert!(parse("tset").is_err());
+    }
+
+    #[test]
+    fn a_bench_is_told_what_to_measure_and_where() {
+        let line =
+            "bench transfers --scale 0.1 --latency 0,20 --only-server seaweedfs --peers s5cmd,aws --write";
+        let Ok(Command::Bench(options)) = parse(line) else { panic!("{line}") };
+        assert_eq!((options.names.len(), options.rounds, options.write), (14, 3, true));
+        assert_eq!((options.latencies_ms.as_slice(), options.scale), ([0, 20].as_slice(), 0.1));
+        assert_eq!(options.typed(), format!("cargo xtask {line}"));
+        let Ok(Command::Bench(options)) = parse("bench startup") else { panic!("startup") };
+        assert_eq!((options.rounds, options.only_server), (20, None));
+        for wrong in [
+            "bench",
+            "bench small",
+            "bench list --scale 0",
+            "bench list --peers curl",
+            "bench list --latency x",
+        ] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+        assert!(matches!(parse("line 80 20 1000"), Ok(Command::Line { upstream: 80, .. })));
     }
 }

@@ -1,28 +1,48 @@
-//! Measures a release build of `pintail` beside other programs: `cargo xtask bench startup credentials`.
+//! Measures a release build of `pintail` beside other programs: `cargo xtask bench startup transfers`.
 //!
 //! Contestants take turns within a round, so that a busy machine hurts all of them alike. Shown are medians of wall
-//! time, CPU time and peak memory, read from the kernel's account of each child. The first round warms caches and is
-//! thrown away.
+//! time, CPU time and peak memory, read from the kernel's account of each child. `startup` and `credentials` throw a first
+//! round away, which warms caches; the transfers are told in [`mod@transfer`], and what is counted in place of time in [`instructions`].
 
+pub(crate) mod answerer;
+mod bars;
+pub(crate) mod contestants;
 mod credentials;
+mod estimate;
+mod instructions;
+pub(crate) mod line;
+mod machine;
+pub(crate) mod measure;
+mod pattern;
+mod proof;
+mod report;
+mod result;
+pub(crate) mod stage;
+mod transfer;
+mod wire;
+pub(crate) mod work;
+mod world;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Instant;
 
 use serde_json::{Value, json};
 
+use self::measure::{Account, median, timed};
 use crate::arguments::BenchOptions;
 use crate::cache::Cache;
 use crate::interrupt;
 use crate::process;
 use crate::tools::Tools;
 
-/// The benchmarks.
-const NAMES: [&str; 2] = ["startup", "credentials"];
+/// The benchmarks beside the transfers, whose names are in [`work::NAMES`].
+pub(crate) const NAMES: [&str; 3] = ["startup", "credentials", "instructions"];
 
-/// Other people's programs that every benchmark is measured beside.
+/// Where the transfers are written down.
+const DOCUMENT: &str = "docs/benchmarks.md";
+
+/// Other people's programs that start-up is measured beside.
 pub(crate) const OTHERS: [&str; 3] = ["s5cmd", "rclone", "aws"];
 
 /// A command to measure, made anew for each run.
@@ -31,57 +51,88 @@ pub(crate) struct Contestant {
     pub(crate) command: Box<dyn Fn() -> Command>,
 }
 
-/// What one run took.
-#[derive(Debug, Clone, Copy)]
-struct Account {
-    wall_ms: f64,
-    cpu_ms: f64,
-    peak_mib: f64,
-}
-
-/// Runs the named benchmarks.
+/// Runs the named benchmarks; false where a count of instructions has left its tolerance.
 pub(crate) fn run(options: &BenchOptions) -> Result<bool, String> {
-    for name in &options.names {
-        if !NAMES.contains(&name.as_str()) {
-            return Err(format!("no benchmark {name:?}; there are: {}", NAMES.join(", ")));
-        }
+    crate::runner::enter_workspace()?;
+    let named = |name: &str| options.names.iter().any(|it| it == name);
+    let transfers: Vec<&str> = work::NAMES.into_iter().filter(|name| named(name)).collect();
+    let tools = Tools::prepare(&Cache::open()?, &needs(options, !transfers.is_empty()));
+    let mut report = json!({ "version": 2, "rounds": options.rounds });
+    report["cores"] = std::thread::available_parallelism().map_or(1, usize::from).into();
+    let mut fine = true;
+    if named("instructions") {
+        fine = instructions::run(&tools, options.write, &mut report)?;
     }
-    let needs: BTreeSet<&str> = OTHERS.into_iter().chain(["python"]).collect();
-    let tools = Tools::prepare(&Cache::open()?, &needs);
-    let pintail = release_build()?;
-    let mut results = Vec::new();
-    for name in &options.names {
-        if name == "startup" {
-            results.push(measure(name, &startup(&tools, &pintail)?, options.rounds)?);
-        } else {
+    if options.names.iter().any(|name| name != "instructions") {
+        let pintail = release_build("pintail", &[])?;
+        let mut results = Vec::new();
+        if named("startup") {
+            results.push(measure("startup", &startup(&tools, &pintail)?, options.rounds)?);
+        }
+        if named("credentials") {
             let home = credentials::Home::prepare(&pintail)?;
-            results.push(measure(name, &home.contestants(&tools, &pintail)?, options.rounds)?);
+            results.push(measure("credentials", &home.contestants(&tools, &pintail)?, options.rounds)?);
+        }
+        report["benchmarks"] = results.into();
+        if !transfers.is_empty() {
+            transfer(options, &transfers, &tools, &pintail, &mut report)?;
         }
     }
     if let Some(path) = &options.json {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let report = json!({ "version": 1, "cores": cores, "rounds": options.rounds, "benchmarks": results });
         let text = serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?;
         std::fs::write(path, text + "\n").map_err(|error| format!("{}: {error}", path.display()))?;
     }
-    Ok(true)
+    Ok(fine)
 }
 
-fn release_build() -> Result<PathBuf, String> {
-    println!("build: pintail, release");
+fn needs(options: &BenchOptions, transfers: bool) -> BTreeSet<&'static str> {
+    let mut needs = BTreeSet::new();
+    if options.names.iter().any(|name| name != "instructions") {
+        needs.extend(OTHERS.into_iter().chain(["python"]));
+    }
+    if options.names.iter().any(|name| name == "instructions") {
+        needs.insert("valgrind");
+    }
+    if transfers {
+        needs.extend(["weed", "openssl"]);
+        if options.peers.as_ref().is_none_or(|peers| peers.iter().any(|name| name == "crt")) {
+            needs.insert("crt");
+        }
+    }
+    needs
+}
+
+fn transfer(
+    options: &BenchOptions,
+    names: &[&str],
+    tools: &Tools,
+    pintail: &Path,
+    report: &mut Value,
+) -> Result<(), String> {
+    let xtask = release_build("xtask", &[])?;
+    let folder = options.folder.clone().unwrap_or_else(transfer::usual_folder);
+    let facts = machine::facts(options, tools, pintail, &folder);
+    let rows = transfer::run(options, names, tools, pintail, &xtask, &folder)?;
+    let bars = bars::judge(&rows);
+    println!("{}", report::table(&rows, &bars));
+    report["transfers"] = report::as_json(&facts, &rows, &bars);
+    if options.write {
+        let text = report::markdown(&facts, &rows, &bars);
+        std::fs::write(DOCUMENT, text).map_err(|error| format!("{DOCUMENT}: {error}"))?;
+        println!("written: {DOCUMENT}");
+    }
+    Ok(())
+}
+
+/// Builds a program of this checkout as it is released; `arguments` say which, where the package has several.
+pub(crate) fn release_build(package: &str, arguments: &[&str]) -> Result<PathBuf, String> {
+    println!("build: {package}, release");
     let mut build = Command::new("cargo");
-    build.args([
-        "build",
-        "--release",
-        "--locked",
-        "--package",
-        "pintail",
-        "--message-format",
-        "json-render-diagnostics",
-    ]);
-    let (status, output) = process::capture(&mut build, false)?;
+    build.args(["build", "--release", "--locked", "--package", package]).args(arguments);
+    let (status, output) =
+        process::capture(build.args(["--message-format", "json-render-diagnostics"]), false)?;
     if !status.success() {
-        return Err(format!("pintail does not build:\n{}", process::tail(&output)));
+        return Err(format!("{package} does not build:\n{}", process::tail(&output)));
     }
     let messages = output.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let mut programs = messages.filter_map(|message| message["executable"].as_str().map(PathBuf::from));
@@ -118,7 +169,12 @@ fn measure(benchmark: &str, contestants: &[Contestant], rounds: usize) -> Result
             if interrupt::asked() {
                 return Err("interrupted".to_owned());
             }
-            let account = timed((contestant.command)(), &contestant.name)?;
+            let mut command = (contestant.command)();
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            let account = timed(&mut command, &contestant.name)?;
+            if account.code != 0 {
+                return Err(format!("{} failed (code {})", contestant.name, account.code));
+            }
             if round > 0 {
                 accounts.push(account);
             }
@@ -139,56 +195,4 @@ fn measure(benchmark: &str, contestants: &[Contestant], rounds: usize) -> Result
         }));
     }
     Ok(json!({ "name": benchmark, "contestants": results }))
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    match (values.len() % 2, values.get(middle)) {
-        (1, Some(&value)) => value,
-        (_, Some(&value)) => f64::midpoint(values[middle - 1], value),
-        (_, None) => f64::NAN,
-    }
-}
-
-/// Runs a command and reads what the kernel says it took.
-fn timed(mut command: Command, name: &str) -> Result<Account, String> {
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let start = Instant::now();
-    let child = command.spawn().map_err(|error| format!("{name}: {error}"))?;
-    let id = libc::pid_t::try_from(child.id()).map_err(|error| error.to_string())?;
-    let mut status = 0;
-    let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
-    // SAFETY: both pointers are to live values of the right type, and the child has not been waited for. A `rusage`
-    // is numbers only, so zeroes are a valid value where the call fails.
-    #[expect(unsafe_code, reason = "the standard library does not hand out the kernel's account of a child")]
-    let (waited, usage) =
-        unsafe { (libc::wait4(id, &raw mut status, 0, usage.as_mut_ptr()), usage.assume_init()) };
-    let wall_ms = start.elapsed().as_secs_f64() * 1000.0;
-    if waited != id || status != 0 {
-        return Err(format!("{name} failed (wait status {status})"));
-    }
-    let milliseconds = |time: libc::timeval| time.tv_sec as f64 * 1000.0 + time.tv_usec as f64 / 1000.0;
-    let cpu_ms = milliseconds(usage.ru_utime) + milliseconds(usage.ru_stime);
-    // Linux counts in KiB, macOS in bytes.
-    let unit = if cfg!(target_os = "macos") { 1.0 } else { 1024.0 };
-    Ok(Account { wall_ms, cpu_ms, peak_mib: usage.ru_maxrss as f64 * unit / (1024.0 * 1024.0) })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_child_is_accounted_for_and_a_failure_is_no_result() {
-        let account = timed(Command::new("true"), "true").expect("an account");
-        assert!(account.wall_ms > 0.0 && account.peak_mib > 0.0, "{account:?}");
-        assert!(timed(Command::new("false"), "false").is_err());
-    }
-
-    #[test]
-    fn the_median_of_an_even_number_lies_between_two() {
-        assert!((median(vec![4.0, 1.0, 3.0, 2.0]) - 2.5).abs() < f64::EPSILON);
-        assert!((median(vec![5.0, 1.0, 3.0]) - 3.0).abs() < f64::EPSILON);
-    }
 }

@@ -36,7 +36,10 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    interrupt::install();
+    // These are ended by whoever started them, and wait for nobody.
+    if !matches!(command, Command::Answer | Command::Line { .. } | Command::Measure { .. }) {
+        interrupt::install();
+    }
     let result = match command {
         Command::Help => {
             println!("{USAGE}");
@@ -48,6 +51,11 @@ fn main() -> ExitCode {
         }
         Command::Test(options) => runner::run(&options),
         Command::Bench(options) => bench::run(&options),
+        Command::Answer => bench::answerer::serve(),
+        Command::Line { upstream, measures } => bench::line::serve(upstream, measures),
+        Command::Measure { account, program, arguments } => {
+            bench::measure::measure(&account, &program, &arguments)
+        }
         Command::Advisories { database } => suites::advisories(database.as_deref()),
         Command::Guard { program, arguments } => Err(process::become_guarded(&program, &arguments)),
     };

@@ -83,6 +83,11 @@ fn wait(mut child: Child, name: &str) -> Result<ExitStatus, String> {
     }
 }
 
+/// Ends a process that leads a group, and the group with it.
+pub(crate) fn end_group(child: &mut Child) {
+    end(child, Signal::TERM);
+}
+
 fn end(child: &mut Child, signal: Signal) {
     let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     let Some(group) = group else { return };

@@ -89,7 +89,7 @@ fn left_out(options: &TestOptions, suite: &Suite) -> Option<&'static str> {
 }
 
 /// Goes to the root of the workspace, wherever the command was typed.
-fn enter_workspace() -> Result<(), String> {
+pub(crate) fn enter_workspace() -> Result<(), String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or_else(|| Path::new("."));
     std::env::set_current_dir(root).map_err(|error| format!("{}: {error}", root.display()))
 }

@@ -14,6 +14,7 @@ use crate::process;
 
 const REQUIREMENTS: &str = include_str!("../bench/requirements.txt");
 const LINTER_REQUIREMENTS: &str = include_str!("../bench/linters.txt");
+const CRT_REQUIREMENTS: &str = include_str!("../bench/requirements-crt.txt");
 const PACKAGE: &str = include_str!("../bench/package.json");
 const PACKAGE_LOCK: &str = include_str!("../bench/package-lock.json");
 const NEXTEST_VERSION: &str = "0.9.143";
@@ -30,7 +31,7 @@ const LINTERS: [(&str, &str); 2] = [("linter-python", "python"), ("cfn-lint", "c
 const NODE: [&str; 2] = ["node", "node-modules"];
 
 /// Programs of the system and the Debian packages that bring them.
-const SYSTEM: [(&str, &str); 11] = [
+const SYSTEM: [(&str, &str); 12] = [
     ("chromium", "chromium"),
     ("Xvfb", "xvfb"),
     ("xdg-mime", "xdg-utils"),
@@ -42,6 +43,7 @@ const SYSTEM: [(&str, &str); 11] = [
     ("s3fs", "s3fs"),
     ("fusermount3", "fuse3"),
     ("ip", "iproute2"),
+    ("valgrind", "valgrind"),
 ];
 
 /// Packages that no program shows the need of: without a font Chromium has nothing to draw with.
@@ -65,6 +67,11 @@ impl Tools {
         if LINTERS.iter().any(|(name, _)| needs.contains(name)) {
             step("Python environment with linters");
             tools.group(&LINTERS.map(|(name, _)| name), linters(cache));
+        }
+        if needs.contains("crt") {
+            step("Python environment with AWS's Common Runtime");
+            let made = environment(cache, "python-crt", CRT_REQUIREMENTS);
+            tools.group(&["crt"], made.map(|venv| BTreeMap::from([("crt", venv.join("bin/python"))])));
         }
         if wanted(&NODE) {
             step("Node folder with two issuers, a browser driver and an evaluator of policies");

@@ -109,7 +109,11 @@ fn nobody_is_shown_whole_and_a_token_never() {
     // Of its own and nobody's secret: what was typed stands in the record of the run.
     let typed_token = token_of(&claims(json!({ "jti": "typed" })));
     let typed = env.run(["policy", "trust", "trust.json", "--token", &typed_token]).exited(2);
-    assert!(!typed.stderr.contains(&typed_token) && typed.stderr.contains("command line"), "{}", typed.stderr);
+    assert!(
+        !typed.stderr.contains(&typed_token) && typed.stderr.contains("command line"),
+        "{}",
+        typed.stderr
+    );
     write(&env, "broken.jwt", "eyJ-no-token-at-all");
     let broken = env.run(["policy", "trust", "trust.json", "--token", "broken.jwt"]).exited(1);
     assert!(!broken.stderr.contains("no-token-at-all"), "{}", broken.stderr);

@@ -1,0 +1,177 @@
+//! When bytes may leave and when they arrive: a line of a given rate and length, and the window of a connection on it.
+//!
+//! Pure: the time comes in with each call, in microseconds since any beginning. The line is shared by all connections of a
+//! direction; a window belongs to one direction of one connection and grows as TCP's does after a start: by what is
+//! acknowledged, from ten packets to a fixed end. Lost packets do not exist here.
+
+use std::collections::VecDeque;
+
+/// What may wait at the near end of the line before senders have to: half a frame of a good switch's buffer, so that waiting
+/// adds little to the way.
+const QUEUE_US: u64 = 5_000;
+
+/// Ten packets, as RFC 6928 has it.
+const WINDOW_START_BYTES: u64 = 14_600;
+
+/// Where windows end: what Linux gives a connection at most unless it is tuned (`tcp_rmem` is 6 MiB, of which a part is overhead).
+const WINDOW_MAX_BYTES: u64 = 4 << 20;
+
+/// One direction of the line.
+#[derive(Debug)]
+pub(crate) struct Line {
+    bytes_per_s: u64,
+    way_us: u64,
+    free_at_us: u64,
+}
+
+impl Line {
+    /// A line whose round trip takes `rtt_us`.
+    pub(crate) fn new(bytes_per_s: u64, rtt_us: u64) -> Self {
+        Self { bytes_per_s: bytes_per_s.max(1), way_us: rtt_us / 2, free_at_us: 0 }
+    }
+
+    /// When the next bytes may be given to it: now, or later where too much waits already.
+    pub(crate) fn takes_at(&self, now_us: u64) -> u64 {
+        self.free_at_us.saturating_sub(QUEUE_US).max(now_us)
+    }
+
+    /// Sends bytes and returns when the last of them is there.
+    pub(crate) fn send(&mut self, now_us: u64, bytes: u64) -> u64 {
+        let takes_us = bytes.saturating_mul(1_000_000).div_ceil(self.bytes_per_s);
+        self.free_at_us = self.free_at_us.max(now_us) + takes_us;
+        self.free_at_us + self.way_us
+    }
+
+    /// How long a bit is under way.
+    pub(crate) fn way_us(&self) -> u64 {
+        self.way_us
+    }
+}
+
+/// What one direction of a connection may have under way.
+#[derive(Debug)]
+pub(crate) struct Window {
+    size_bytes: u64,
+    under_way_bytes: u64,
+    acknowledged: VecDeque<(u64, u64)>,
+}
+
+impl Default for Window {
+    fn default() -> Self {
+        Self { size_bytes: WINDOW_START_BYTES, under_way_bytes: 0, acknowledged: VecDeque::new() }
+    }
+}
+
+/// What a window says.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Room {
+    /// So many bytes may be sent.
+    Bytes(u64),
+    /// Nothing before this time.
+    At(u64),
+}
+
+impl Window {
+    /// What may be sent now.
+    pub(crate) fn room(&mut self, now_us: u64) -> Room {
+        while let Some(&(at, bytes)) = self.acknowledged.front()
+            && at <= now_us
+        {
+            self.acknowledged.pop_front();
+            self.under_way_bytes -= bytes;
+            self.size_bytes = (self.size_bytes + bytes).min(WINDOW_MAX_BYTES);
+        }
+        match self.acknowledged.front() {
+            Some(&(at, _)) if self.under_way_bytes >= self.size_bytes => Room::At(at),
+            _ => Room::Bytes(self.size_bytes.saturating_sub(self.under_way_bytes).max(1)),
+        }
+    }
+
+    /// Takes note of bytes that were sent, and of when their acknowledgement will be back.
+    pub(crate) fn sent(&mut self, bytes: u64, acknowledged_at_us: u64) {
+        self.under_way_bytes += bytes;
+        self.acknowledged.push_back((acknowledged_at_us, bytes));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GIGABIT: u64 = 125_000_000;
+
+    /// Sends as fast as line and windows allow and returns when everything is there.
+    fn transfer(line: &mut Line, connections: usize, each_bytes: u64) -> u64 {
+        let mut windows: Vec<(Window, u64)> =
+            (0..connections).map(|_| (Window::default(), each_bytes)).collect();
+        let (mut now, mut end) = (0, 0);
+        loop {
+            let mut next = u64::MAX;
+            let mut idle = true;
+            // Nobody is always the first.
+            windows.rotate_left(1);
+            for (window, left) in &mut windows {
+                if *left == 0 {
+                    continue;
+                }
+                let takes_at = line.takes_at(now);
+                match window.room(now) {
+                    Room::Bytes(room) if takes_at <= now => {
+                        let bytes = room.min(32 * 1024).min(*left);
+                        let there = line.send(now, bytes);
+                        window.sent(bytes, there + line.way_us());
+                        *left -= bytes;
+                        end = end.max(there);
+                        idle = false;
+                    }
+                    Room::Bytes(_) => next = next.min(takes_at),
+                    Room::At(at) => next = next.min(at),
+                }
+            }
+            if windows.iter().all(|(_, left)| *left == 0) {
+                return end;
+            }
+            if idle {
+                assert!(next > now, "time goes on");
+                now = next;
+            }
+        }
+    }
+
+    #[test]
+    fn a_small_message_takes_one_way() {
+        let mut line = Line::new(GIGABIT, 100_000);
+        let there = line.send(1_000, 4096);
+        assert!((51_000..51_100).contains(&there), "{there}");
+    }
+
+    #[test]
+    fn the_line_is_full_and_never_fuller() {
+        for connections in [8, 64, 1000] {
+            let total = 512_000_000;
+            let took = transfer(&mut Line::new(GIGABIT, 100_000), connections, total / connections as u64);
+            let least = total * 1_000_000 / GIGABIT + 50_000;
+            assert!(took >= least, "{connections} connections beat the line: {took} < {least}");
+            assert!(took < least * 120 / 100, "{connections} connections leave it empty: {took} > {least}");
+        }
+    }
+
+    #[test]
+    fn one_connection_is_held_by_its_window() {
+        // 4 MiB a round trip of 100 ms, after six round trips of start: 42 MB/s.
+        let took = transfer(&mut Line::new(GIGABIT, 100_000), 1, 400_000_000);
+        let ideal = 400_000_000 / 4_194_304 * 100_000;
+        assert!((ideal..ideal + 1_200_000).contains(&took), "{took} for {ideal}");
+        let near = transfer(&mut Line::new(GIGABIT, 2_000), 1, 400_000_000);
+        assert!(near < 3_400_000, "a short line is filled by one: {near}");
+    }
+
+    #[test]
+    fn senders_wait_while_much_waits() {
+        let mut line = Line::new(1_000_000, 0);
+        assert_eq!(line.takes_at(7), 7);
+        line.send(0, 105_000);
+        assert_eq!(line.takes_at(0), 100_000);
+        assert_eq!(line.takes_at(200_000), 200_000);
+    }
+}
