@@ -259,6 +259,10 @@ fn what_is_handed_out_works_in_an_empty_home_and_says_everything_other_programs_
     other.run(["add", &duck.to_string_lossy(), "--yes"]).succeeded();
     crate::cloud::sign_in(&other, "team", &mut ground.admin()).succeeded();
     other.run(["ls", &format!("team:{}/", ground.bucket())]).succeeded();
+    // A healthy set-up, to the last check.
+    let found = other.run(["doctor", "team", "--json"]).succeeded().json_lines();
+    let loud = |line: &&serde_json::Value| ["warning", "broken"].iter().any(|level| line["level"] == *level);
+    assert_eq!(found.iter().find(loud), None);
 
     other.run(["profile", "install", &profile.to_string_lossy()]).succeeded();
     other.run(["ls", &format!("team:{}/", ground.bucket())]).succeeded();
