@@ -20,7 +20,7 @@ use pintail_core::policy::{
 
 pub(crate) use cases::{CaseOutcome, CaseResult, Cases, DEFAULT_SESSION_NAME};
 pub(crate) use mask::Mask;
-pub(crate) use read::Reader;
+pub(crate) use read::{Reader, refuse_token};
 
 use super::{App, Error};
 

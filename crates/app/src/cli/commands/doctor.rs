@@ -15,6 +15,7 @@ use crate::doctor::checks::Selection;
 use crate::doctor::token::TokenAtHand;
 use crate::doctor::{self, Admin, Level, Request, SignInFailure};
 use crate::explain::Exit;
+use crate::ops::policy::refuse_token;
 use crate::ops::{App, Error, sign_in};
 
 /// Find the broken link between you and your data, and say how to mend it
@@ -146,6 +147,7 @@ impl Args {
         let unusable =
             |path: &Path, error| Error::Usage(format!("{} holds no token: {error}", path.display()));
         if let Some(path) = &self.token {
+            refuse_token(path)?;
             let text = read(path)?;
             let token = TokenAtHand::of_token(&Secret::new(text.trim())).map_err(|e| unusable(path, e))?;
             return Ok(Some(token));

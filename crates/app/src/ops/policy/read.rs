@@ -90,7 +90,10 @@ fn claims_error(path: &Path, reason: &'static str) -> Error {
 }
 
 /// A token in place of a file would be shown to everybody who lists processes; at least it is not shown again.
-fn refuse_token(path: &Path) -> Result<(), PolicyError> {
+///
+/// # Errors
+/// When the path has a token's form.
+pub(crate) fn refuse_token(path: &Path) -> Result<(), PolicyError> {
     let text = path.to_string_lossy();
     if text.starts_with("eyJ") && text.matches('.').count() >= 2 && text.len() > 100 {
         return Err(PolicyError::TokenTyped);

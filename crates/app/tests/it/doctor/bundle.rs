@@ -86,6 +86,14 @@ fn policies_are_taken_from_files() {
     fs::write(stage.cloud.env.work().join("narrow.json"), narrow.to_string()).expect("a file");
     let policy = stage.run(&["doctor", "lab", "--permission-policy", "narrow.json", "--only", "permissions"]);
     assert_eq!(policy.first(), Some("permissions"), "{}", policy.text);
+    // A token that is typed is refused, and not shown again.
+    let typed = format!("eyJ{}.e30.x", "a".repeat(100));
+    let refused = stage.cloud.env.run(["doctor", "--token", &typed]).exited(2);
+    assert!(
+        !refused.stderr.contains(&typed) && refused.stderr.contains("command line"),
+        "{}",
+        refused.stderr
+    );
     let none = stage.cloud.env.run(["doctor", "--token", "narrow.json"]);
     assert_eq!(none.code(), Some(2), "{}", none.stderr);
 }
