@@ -226,7 +226,7 @@ impl Connector {
             ..S3Options::default()
         };
         let s3 = S3Store::new(context, options);
-        let mut store: Arc<dyn ObjectStore> = Arc::new(Trace::new(Arc::new(s3.clone())));
+        let mut store: Arc<dyn ObjectStore> = Arc::new(Trace::over(Arc::new(s3.clone()), s3.pressure()));
         let read_only = access.connection.read_only;
         if read_only {
             store = Arc::new(ReadOnly::new(store));

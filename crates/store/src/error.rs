@@ -27,6 +27,8 @@ pub enum Operation {
     Copy,
     /// [`create_bucket`](crate::ObjectStore::create_bucket)
     CreateBucket,
+    /// [`create_job`](crate::S3Store::create_job)
+    CreateJob,
     /// [`create_upload`](crate::ObjectStore::create_upload)
     CreateUpload,
     /// [`delete`](crate::ObjectStore::delete)
@@ -35,8 +37,12 @@ pub enum Operation {
     DeleteBucket,
     /// [`delete_many`](crate::ObjectStore::delete_many)
     DeleteMany,
+    /// [`describe_job`](crate::S3Store::describe_job)
+    DescribeJob,
     /// [`get`](crate::ObjectStore::get)
     Get,
+    /// [`lifecycle`](crate::S3Store::lifecycle)
+    GetLifecycle,
     /// [`head`](crate::ObjectStore::head)
     Head,
     /// [`head_bucket`](crate::ObjectStore::head_bucket)
@@ -45,6 +51,8 @@ pub enum Operation {
     List,
     /// [`list_buckets`](crate::ObjectStore::list_buckets)
     ListBuckets,
+    /// [`list_jobs`](crate::S3Store::list_jobs)
+    ListJobs,
     /// [`list_parts`](crate::ObjectStore::list_parts)
     ListParts,
     /// [`list_uploads`](crate::ObjectStore::list_uploads)
@@ -53,6 +61,10 @@ pub enum Operation {
     Presign,
     /// [`put`](crate::ObjectStore::put)
     Put,
+    /// [`set_lifecycle`](crate::S3Store::set_lifecycle)
+    PutLifecycle,
+    /// [`set_job_priority`](crate::S3Store::set_job_priority) and [`set_job_status`](crate::S3Store::set_job_status)
+    UpdateJob,
     /// [`upload_part`](crate::ObjectStore::upload_part)
     UploadPart,
     /// [`upload_part_copy`](crate::ObjectStore::upload_part_copy)
@@ -82,6 +94,22 @@ impl Operation {
         Self::UploadPartCopy,
     ];
 
+    /// Returns where the call stands in [`Operation::ALL`]; what only S3 has does not stand there.
+    pub(crate) fn place(self) -> Option<usize> {
+        /// The last of them all.
+        const COUNT: usize = Operation::UploadPartCopy as usize + 1;
+        const PLACES: [Option<usize>; COUNT] = {
+            let mut places = [None; COUNT];
+            let mut at = 0;
+            while at < Operation::ALL.len() {
+                places[Operation::ALL[at] as usize] = Some(at);
+                at += 1;
+            }
+            places
+        };
+        PLACES[self as usize]
+    }
+
     /// Tells whether the call changes something.
     pub fn writes(self) -> bool {
         match self {
@@ -89,18 +117,24 @@ impl Operation {
             | Self::CompleteUpload
             | Self::Copy
             | Self::CreateBucket
+            | Self::CreateJob
             | Self::CreateUpload
             | Self::Delete
             | Self::DeleteBucket
             | Self::DeleteMany
             | Self::Put
+            | Self::PutLifecycle
+            | Self::UpdateJob
             | Self::UploadPart
             | Self::UploadPartCopy => true,
-            Self::Get
+            Self::DescribeJob
+            | Self::Get
+            | Self::GetLifecycle
             | Self::Head
             | Self::HeadBucket
             | Self::List
             | Self::ListBuckets
+            | Self::ListJobs
             | Self::ListParts
             | Self::ListUploads
             | Self::Presign => false,
@@ -114,18 +148,24 @@ impl Operation {
             Self::CompleteUpload => "complete the upload to",
             Self::Copy => "copy to",
             Self::CreateBucket => "create",
+            Self::CreateJob => "create a batch job",
             Self::CreateUpload => "begin an upload to",
             Self::Delete => "delete",
             Self::DeleteBucket => "delete",
             Self::DeleteMany => "delete objects in",
+            Self::DescribeJob => "look up the batch job",
             Self::Get => "read",
+            Self::GetLifecycle => "read the lifecycle rules of",
             Self::Head | Self::HeadBucket => "look up",
             Self::List => "list",
             Self::ListBuckets => "list buckets",
+            Self::ListJobs => "list batch jobs",
             Self::ListParts => "list the parts of the upload to",
             Self::ListUploads => "list the uploads in",
             Self::Presign => "presign an address of",
             Self::Put => "write",
+            Self::PutLifecycle => "write the lifecycle rules of",
+            Self::UpdateJob => "change the batch job",
             Self::UploadPart => "upload a part of",
             Self::UploadPartCopy => "copy a part of",
         }
@@ -137,6 +177,8 @@ impl Operation {
 pub enum Missing {
     /// The bucket.
     Bucket,
+    /// The batch job.
+    Job,
     /// The object, or the version asked for.
     Object,
     /// The multipart upload: completed, aborted, or never begun.
@@ -277,6 +319,7 @@ impl fmt::Display for ErrorKind {
             Self::InvalidRequest => "the request is refused",
             Self::NotEmpty => "the bucket is not empty",
             Self::NotFound(Missing::Bucket) => "the bucket does not exist",
+            Self::NotFound(Missing::Job) => "the job does not exist",
             Self::NotFound(Missing::Object) => "the object does not exist",
             Self::NotFound(Missing::Upload) => "the upload does not exist",
             Self::NotModified => "it has not changed",

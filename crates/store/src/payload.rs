@@ -138,20 +138,26 @@ impl ObjectBody {
         Self(Box::pin(stream))
     }
 
-    /// Reads everything into memory.
+    /// Reads everything into memory. What comes in one piece, as small objects do, is not copied.
     ///
     /// # Errors
     /// When the body fails, or with [`ErrorKind::InvalidArgument`] when there are more than `limit_bytes`.
     pub async fn collect(mut self, limit_bytes: usize) -> Result<Bytes> {
-        let mut whole = Vec::new();
+        let mut first = Bytes::new();
+        let mut more: Option<Vec<u8>> = None;
         while let Some(piece) = self.next().await.transpose()? {
-            if whole.len() + piece.len() > limit_bytes {
+            let length = more.as_ref().map_or(first.len(), Vec::len);
+            if length + piece.len() > limit_bytes {
                 let kind = ErrorKind::InvalidArgument("the object is larger than the limit given");
                 return Err(StoreError::new(kind, crate::Operation::Get));
             }
-            whole.extend_from_slice(&piece);
+            match &mut more {
+                None if first.is_empty() => first = piece,
+                None => more = Some([first.as_ref(), piece.as_ref()].concat()),
+                Some(whole) => whole.extend_from_slice(&piece),
+            }
         }
-        Ok(whole.into())
+        Ok(more.map_or(first, Bytes::from))
     }
 }
 

@@ -1,6 +1,10 @@
 //! What goes over the wire, and what is done about what comes back: against a server that plays a script.
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 
+#[path = "wire/control.rs"]
+mod control;
+#[path = "wire/pressure.rs"]
+mod pressure;
 #[path = "wire/recovery.rs"]
 mod recovery;
 #[path = "support/scripted.rs"]

@@ -72,17 +72,34 @@ name_type! {
     ObjectKey
 }
 
-impl FromStr for ObjectKey {
-    type Err = NameError;
-
-    fn from_str(text: &str) -> Result<Self, NameError> {
+impl ObjectKey {
+    fn check(text: &str) -> Result<(), NameError> {
         if text.is_empty() {
             return Err(NameError::new("key", text, "a key is not empty"));
         }
         if text.len() > 1024 {
             return Err(NameError::new("key", text, "a key has at most 1024 bytes"));
         }
+        Ok(())
+    }
+}
+
+impl FromStr for ObjectKey {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        Self::check(text)?;
         Ok(Self(text.to_owned()))
+    }
+}
+
+/// As by [`FromStr`], without a copy.
+impl TryFrom<String> for ObjectKey {
+    type Error = NameError;
+
+    fn try_from(text: String) -> Result<Self, NameError> {
+        Self::check(&text)?;
+        Ok(Self(text))
     }
 }
 
@@ -102,10 +119,19 @@ impl FromStr for KeyPrefix {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, NameError> {
+        text.to_owned().try_into()
+    }
+}
+
+/// As by [`FromStr`], without a copy.
+impl TryFrom<String> for KeyPrefix {
+    type Error = NameError;
+
+    fn try_from(text: String) -> Result<Self, NameError> {
         if text.len() > 1024 {
-            return Err(NameError::new("prefix", text, "a prefix has at most 1024 bytes"));
+            return Err(NameError::new("prefix", &text, "a prefix has at most 1024 bytes"));
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(text))
     }
 }
 

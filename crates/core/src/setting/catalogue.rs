@@ -479,9 +479,9 @@ const CATALOGUE: &[Setting] = &[
         "s3.upload.multipart.concurrency",
         &[],
         Integer { min: 1, max: 100 },
-        Some("4"),
-        Yes,
-        "How many parts of one file are under way at once; Cyberduck's default is 10",
+        None,
+        No,
+        "How many parts of one file are under way at once; the engine finds out what the line and the service bear, below --connections",
     ),
     setting(
         "s3.upload.expect-continue",

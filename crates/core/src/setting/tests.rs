@@ -35,7 +35,7 @@ fn everything_that_a_connection_reads_is_honoured_in_the_table() {
 #[test]
 fn what_is_honoured_in_the_table_is_read_somewhere() {
     // Beside a connection: how transfers go (`connect::Tuning`), and what variables of profiles stand for.
-    const ELSEWHERE: [&str; 13] = [
+    const ELSEWHERE: [&str; 12] = [
         "oauth.handler.scheme",
         "oauth.application.identifier",
         "application.identifier",
@@ -46,7 +46,6 @@ fn what_is_honoured_in_the_table_is_read_somewhere() {
         "s3.delete.multiple.partition",
         "s3.upload.multipart.threshold",
         "s3.upload.multipart.size",
-        "s3.upload.multipart.concurrency",
         "s3.storage.class",
         "s3.url.expire.seconds",
     ];

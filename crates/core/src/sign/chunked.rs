@@ -4,9 +4,7 @@
 //! (S3 API Reference, "Signature calculations for the authorization header: transferring payload in multiple chunks" and
 //! "… including trailing headers".)
 
-use aws_lc_rs::{digest, hmac};
-
-use super::{Seed, hex};
+use super::{EMPTY_SHA256_HEX, Hex, Seed};
 
 const CHUNK_SIGNATURE: &str = ";chunk-signature=";
 const TRAILER_SIGNATURE: &str = "x-amz-trailer-signature:";
@@ -60,12 +58,9 @@ impl ChunkedBody {
         if let Some(Trailer { name, value }) = trailer {
             end.push_str(&format!("{name}:{value}\r\n"));
             if let Some(seed) = &self.signing {
-                let hash = hash(format!("{name}:{value}\n").as_bytes());
-                let text = format!(
-                    "AWS4-HMAC-SHA256-TRAILER\n{}\n{}\n{}\n{hash}",
-                    seed.time, seed.scope, seed.signature
-                );
-                end.push_str(&format!("{TRAILER_SIGNATURE}{}\r\n", mac(&seed.key, &text)));
+                let hash = Hex::sha256(format!("{name}:{value}\n").as_bytes());
+                let text = text_to_sign("AWS4-HMAC-SHA256-TRAILER", seed, &[hash.as_str()]);
+                end.push_str(&format!("{TRAILER_SIGNATURE}{}\r\n", seed.day.mac(&text).as_str()));
             }
         }
         end.push_str("\r\n");
@@ -100,24 +95,16 @@ impl ChunkedBody {
 }
 
 fn sign_chunk(seed: &mut Seed, data: &[u8]) -> String {
-    let text = format!(
-        "AWS4-HMAC-SHA256-PAYLOAD\n{}\n{}\n{}\n{}\n{}",
-        seed.time,
-        seed.scope,
-        seed.signature,
-        hash(b""),
-        hash(data)
-    );
-    seed.signature = mac(&seed.key, &text);
-    seed.signature.clone()
+    let hash = Hex::sha256(data);
+    let text = text_to_sign("AWS4-HMAC-SHA256-PAYLOAD", seed, &[EMPTY_SHA256_HEX, hash.as_str()]);
+    seed.signature = seed.day.mac(&text);
+    seed.signature.as_str().to_owned()
 }
 
-fn hash(data: &[u8]) -> String {
-    hex(digest::digest(&digest::SHA256, data).as_ref())
-}
-
-fn mac(key: &hmac::Key, text: &str) -> String {
-    hex(hmac::sign(key, text.as_bytes()).as_ref())
+/// The text whose HMAC follows the signature before it.
+fn text_to_sign(algorithm: &str, seed: &Seed, hashes: &[&str]) -> String {
+    let head = [algorithm, seed.time.full(), &seed.day.scope, seed.signature.as_str()];
+    [&head, hashes].concat().join("\n")
 }
 
 fn hex_digits(value: u64) -> u64 {
@@ -126,21 +113,28 @@ fn hex_digits(value: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use proptest::prelude::*;
 
+    use super::super::{DayKey, Moment, Scope};
     use super::*;
+    use crate::credential::Credential;
+    use crate::secret::Secret;
 
     /// The request of the examples in the S3 API Reference, from its signature on.
     fn published(seed_signature: &str) -> ChunkedBody {
-        let mut key = hmac::Key::new(hmac::HMAC_SHA256, b"AWS4wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY");
-        for step in ["20130524", "us-east-1", "s3", "aws4_request"] {
-            key = hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&key, step.as_bytes()).as_ref());
-        }
+        let credential = Credential {
+            access_key_id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
+            secret_access_key: Secret::new("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"),
+            session_token: None,
+            expires_at: None,
+        };
+        let scope = Scope { region: "us-east-1", service: "s3" };
         ChunkedBody::signed(Seed {
-            key,
-            time: "20130524T000000Z".into(),
-            scope: "20130524/us-east-1/s3/aws4_request".into(),
-            signature: seed_signature.into(),
+            day: Arc::new(DayKey::derive(&credential, scope, "20130524")),
+            time: Moment(*b"20130524T000000Z"),
+            signature: Hex(seed_signature.as_bytes().try_into().unwrap()),
         })
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use jiff::Timestamp;
 use pintail_core::checksum::{Algorithm, Checksum};
@@ -11,36 +12,88 @@ use crate::error::StoreError;
 use crate::payload::ObjectBody;
 
 /// An entity tag: names one state of an object. It is a hash of the content in simple cases only.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct ETag(Box<str>);
+#[derive(Clone)]
+pub struct ETag(Text);
+
+/// A listing brings a thousand tags at once, nearly all of them a hash and perhaps a number of parts: such a tag takes no
+/// allocation, and less room than one.
+#[derive(Clone)]
+enum Text {
+    /// ASCII.
+    Short {
+        length: u8,
+        bytes: [u8; ETag::SHORT_MAX],
+    },
+    Long(Box<str>),
+}
 
 impl ETag {
+    const SHORT_MAX: usize = 38;
+
     /// Takes a tag, with or without its quotes.
     pub fn new(text: &str) -> Self {
-        let bare = text.trim().trim_start_matches("W/").trim_matches('"');
-        Self(bare.into())
+        Self::bare(text.trim().trim_start_matches("W/").trim_matches('"'))
+    }
+
+    /// Takes a tag that has no quotes around it.
+    pub(crate) fn bare(text: &str) -> Self {
+        let mut bytes = [0; Self::SHORT_MAX];
+        match (bytes.get_mut(..text.len()), u8::try_from(text.len())) {
+            (Some(short), Ok(length)) if text.is_ascii() => {
+                short.copy_from_slice(text.as_bytes());
+                Self(Text::Short { length, bytes })
+            }
+            _ => Self(Text::Long(text.into())),
+        }
+    }
+
+    /// Takes a tag of exactly these characters, if they are hexadecimal digits.
+    pub(crate) fn of_digits(digits: &[u8; 32]) -> Option<Self> {
+        let mut bytes = [0; Self::SHORT_MAX];
+        bytes[..digits.len()].copy_from_slice(digits);
+        let all = digits.iter().fold(true, |all, digit| all & digit.is_ascii_hexdigit());
+        all.then_some(Self(Text::Short { length: digits.len() as u8, bytes }))
     }
 
     /// Returns the tag without quotes.
     pub fn as_str(&self) -> &str {
-        &self.0
+        match &self.0 {
+            Text::Short { length, bytes } => {
+                std::str::from_utf8(&bytes[..usize::from(*length)]).expect("a short tag is ASCII")
+            }
+            Text::Long(text) => text,
+        }
     }
 
     /// Returns the number of parts that a multipart upload put together, as S3 writes it at the end of the tag.
     pub fn parts(&self) -> Option<u32> {
-        self.0.rsplit_once('-')?.1.parse().ok()
+        self.as_str().rsplit_once('-')?.1.parse().ok()
+    }
+}
+
+impl PartialEq for ETag {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for ETag {}
+
+impl Hash for ETag {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
     }
 }
 
 impl fmt::Display for ETag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
 impl fmt::Debug for ETag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.0)
+        write!(f, "{:?}", self.as_str())
     }
 }
 

@@ -3,11 +3,13 @@
 //! A call is built once and becomes a request anew for every attempt, since place, credential, time and the form of the
 //! body may change in between.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::header::{IF_MATCH, IF_NONE_MATCH};
 use http::{HeaderMap, Method};
 use pintail_core::name::{BucketName, ObjectKey};
-use pintail_core::sign::{encode_path, encode_query};
+use pintail_core::sign::{append_path, encode_query};
 
 use super::endpoint::Place;
 use super::header::Unsendable;
@@ -43,6 +45,8 @@ pub(super) struct Call<'a> {
     pub(super) headers: HeaderMap,
     pub(super) body: CallBody<'a>,
     pub(super) wanted: Wanted,
+    /// Where it goes when not to S3 itself: S3 Control has hosts of its own. Its path is the call's.
+    pub(super) elsewhere: Option<Arc<Place>>,
 }
 
 impl<'a> Call<'a> {
@@ -56,6 +60,7 @@ impl<'a> Call<'a> {
             headers: HeaderMap::new(),
             body: CallBody::Empty,
             wanted: Wanted::Nothing,
+            elsewhere: None,
         }
     }
 
@@ -90,6 +95,11 @@ impl<'a> Call<'a> {
         self
     }
 
+    pub(super) fn elsewhere(mut self, place: Place) -> Self {
+        self.elsewhere = Some(Arc::new(place));
+        self
+    }
+
     /// Lets `fill` write the headers.
     pub(super) fn headers(
         mut self,
@@ -106,18 +116,22 @@ impl<'a> Call<'a> {
         self.headers.contains_key(IF_MATCH) || self.headers.contains_key(IF_NONE_MATCH)
     }
 
-    /// Returns the path on the wire.
-    pub(super) fn path(&self, place: &Place) -> String {
-        match self.key {
-            Some(key) => {
-                let mut path = place.path.clone();
-                path.push('/');
-                path.push_str(&encode_path(key.as_str()));
-                path
-            }
-            None if place.path.is_empty() => "/".to_owned(),
-            None => place.path.clone(),
+    /// Returns path and query on the wire, and how long the path is in it.
+    pub(super) fn target(&self, place: &Place) -> (String, usize) {
+        let key = self.key.map_or("", ObjectKey::as_str);
+        // Encoded characters take three bytes. Most keys have none or few of them.
+        let mut target = String::with_capacity(place.path.len() + key.len() * 5 / 4 + self.query.len() + 8);
+        target.push_str(&place.path);
+        if self.key.is_some() || target.is_empty() {
+            target.push('/');
         }
+        append_path(&mut target, key);
+        let path_length = target.len();
+        if !self.query.is_empty() {
+            target.push('?');
+            target.push_str(&self.query);
+        }
+        (target, path_length)
     }
 
     /// Makes an error about this call.

@@ -1,34 +1,19 @@
 //! The documents of answers, read into the words of the store, and those of requests.
 
 use jiff::Timestamp;
-use percent_encoding::percent_decode_str;
 use pintail_core::checksum::{Algorithm, Checksum};
-use pintail_core::name::{BucketName, KeyPrefix, ObjectKey, Region};
+use pintail_core::name::{BucketName, ObjectKey, Region};
 
+use super::listing::decoded;
+use super::time;
 use super::xml::{Malformed, Writer, walk};
 use crate::object_store::{
-    Bucket, BucketPage, Copied, DeleteItem, Deleted, ETag, ListPage, ListedObject, PartInfo, PartList,
-    PartNumber, PartPage, PendingUpload, Stored, Upload, UploadMarker, UploadPage,
+    Bucket, BucketPage, Copied, DeleteItem, Deleted, ETag, PartInfo, PartList, PartNumber, PartPage,
+    PendingUpload, Stored, Upload, UploadMarker, UploadPage,
 };
 
-/// Decodes keys as `encoding-type=url` has them: percent signs, and `+` for a space. The element that tells of the
-/// encoding may come after the keys it is about, so keys are decoded at the end.
-fn decoded(text: String, encoded: bool) -> Result<String, Malformed> {
-    if !encoded || !text.contains(['%', '+']) {
-        return Ok(text);
-    }
-    let spaced = text.replace('+', " ");
-    let decoded = percent_decode_str(&spaced).decode_utf8();
-    decoded.map(std::borrow::Cow::into_owned).map_err(|_| Malformed::value("a key", &text))
-}
-
 fn key(text: String, encoded: bool) -> Result<ObjectKey, Malformed> {
-    let text = decoded(text, encoded)?;
-    text.parse().map_err(|_| Malformed::value("Key", &text))
-}
-
-fn time(text: &str) -> Result<Timestamp, Malformed> {
-    text.trim().parse().map_err(|_| Malformed::value("a time", text))
+    ObjectKey::try_from(decoded(text, encoded)?).map_err(|error| Malformed::value("Key", &error.text))
 }
 
 fn number<T: std::str::FromStr>(name: &str, text: &str) -> Result<T, Malformed> {
@@ -44,66 +29,6 @@ fn rooted(root: &str, expected: &[&str]) -> Result<(), Malformed> {
     if expected.contains(&root) { Ok(()) } else { Err(Malformed::new(format!("it is a {root:?}"))) }
 }
 
-/// An answer to ListObjectsV2.
-pub(super) fn list_page(document: &[u8]) -> Result<ListPage, Malformed> {
-    #[derive(Default)]
-    struct Entry {
-        key: String,
-        size_bytes: u64,
-        last_modified: Option<Timestamp>,
-        etag: Option<ETag>,
-        storage_class: Option<Box<str>>,
-    }
-    let mut entries: Vec<Entry> = Vec::new();
-    let mut prefixes = Vec::new();
-    let mut entry = Entry::default();
-    let (mut truncated, mut next, mut encoded) = (false, None, false);
-    let root = walk(document, |path, text| {
-        match path {
-            "Contents/Key" => text.clone_into(&mut entry.key),
-            "Contents/Size" => entry.size_bytes = number("Size", text)?,
-            "Contents/LastModified" => entry.last_modified = Some(time(text)?),
-            "Contents/ETag" if !text.is_empty() => entry.etag = Some(ETag::new(text)),
-            "Contents/StorageClass" if !text.is_empty() && text != "STANDARD" => {
-                entry.storage_class = Some(text.into());
-            }
-            "Contents" => entries.push(std::mem::take(&mut entry)),
-            "CommonPrefixes/Prefix" => prefixes.push(text.to_owned()),
-            "EncodingType" => encoded = text.eq_ignore_ascii_case("url"),
-            "IsTruncated" => truncated = text == "true",
-            "NextContinuationToken" => next = filled(text),
-            _ => {}
-        }
-        Ok(())
-    })?;
-    rooted(&root, &["ListBucketResult", "ListBucketV2Result", "ListObjectsV2Result"])?;
-    if truncated && next.is_none() {
-        return Err(Malformed::new("it is cut without saying where to go on"));
-    }
-    Ok(ListPage {
-        objects: entries
-            .into_iter()
-            .map(|entry| {
-                Ok(ListedObject {
-                    key: key(entry.key, encoded)?,
-                    size_bytes: entry.size_bytes,
-                    last_modified: entry.last_modified.unwrap_or(Timestamp::UNIX_EPOCH),
-                    etag: entry.etag,
-                    storage_class: entry.storage_class,
-                })
-            })
-            .collect::<Result<_, Malformed>>()?,
-        prefixes: prefixes
-            .into_iter()
-            .map(|text| {
-                let text = decoded(text, encoded)?;
-                text.parse::<KeyPrefix>().map_err(|_| Malformed::value("Prefix", &text))
-            })
-            .collect::<Result<_, Malformed>>()?,
-        next: next.filter(|_| truncated),
-    })
-}
-
 /// An answer to ListBuckets.
 pub(super) fn bucket_page(document: &[u8]) -> Result<BucketPage, Malformed> {
     let mut page = BucketPage::default();
@@ -111,7 +36,7 @@ pub(super) fn bucket_page(document: &[u8]) -> Result<BucketPage, Malformed> {
     let root = walk(document, |path, text| {
         match path {
             "Buckets/Bucket/Name" => text.clone_into(&mut name),
-            "Buckets/Bucket/CreationDate" => created = time(text).ok(),
+            "Buckets/Bucket/CreationDate" => created = time::of_document(text),
             "Buckets/Bucket/BucketRegion" => region = text.parse().ok(),
             "Buckets/Bucket" => {
                 // Taken whatever the name is: none of it belongs to the next bucket.
@@ -176,7 +101,7 @@ pub(super) fn copied(document: &[u8]) -> Result<Copied, Malformed> {
     let root = walk(document, |path, text| {
         match path {
             "ETag" => copied.etag = Some(ETag::new(text)),
-            "LastModified" => copied.last_modified = time(text).ok(),
+            "LastModified" => copied.last_modified = time::of_document(text),
             "ChecksumType" => composite = text == "COMPOSITE",
             name => checksums.extend(filled(text).map(|text| (name.to_owned(), text))),
         }
@@ -198,7 +123,7 @@ pub(super) fn part_page(document: &[u8]) -> Result<PartPage, Malformed> {
             "Part/PartNumber" => part = PartNumber::new(number("PartNumber", text)?),
             "Part/ETag" => etag = Some(ETag::new(text)),
             "Part/Size" => size_bytes = Some(number("Size", text)?),
-            "Part/LastModified" => last_modified = time(text).ok(),
+            "Part/LastModified" => last_modified = time::of_document(text),
             "Part" => {
                 let (Some(number), Some(etag)) = (part.take(), etag.take()) else {
                     return Err(Malformed::new("a part has no number or tag"));
@@ -243,7 +168,7 @@ pub(super) fn upload_page(document: &[u8], bucket: &BucketName) -> Result<Upload
         match path {
             "Upload/Key" => text.clone_into(&mut name),
             "Upload/UploadId" => text.clone_into(&mut id),
-            "Upload/Initiated" => initiated = time(text).ok(),
+            "Upload/Initiated" => initiated = time::of_document(text),
             "Upload/ChecksumAlgorithm" => algorithm = text.parse().ok(),
             "Upload" => found.push((
                 std::mem::take(&mut name),
@@ -359,40 +284,6 @@ pub(super) fn create_bucket_request(region: &Region) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn listings_of_several_services_are_read() {
-        let aws = "<?xml version=\"1.0\"?><ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
-            <Name>b</Name><Contents><Key>a%2Bb+c%2F%C3%A9</Key><LastModified>2026-11-23T12:00:00.000Z</LastModified>\
-            <ETag>&quot;abc&quot;</ETag><ChecksumAlgorithm>CRC64NVME</ChecksumAlgorithm><Size>5</Size>\
-            <StorageClass>STANDARD</StorageClass></Contents>\
-            <CommonPrefixes><Prefix>x+y/</Prefix></CommonPrefixes><EncodingType>url</EncodingType>\
-            <IsTruncated>true</IsTruncated><NextContinuationToken>t+k%</NextContinuationToken></ListBucketResult>";
-        let page = list_page(aws.as_bytes()).unwrap();
-        assert_eq!(page.objects[0].key.as_str(), "a+b c/é");
-        assert_eq!(page.objects[0].etag, Some(ETag::new("abc")));
-        assert_eq!(page.objects[0].storage_class, None);
-        assert_eq!(page.prefixes[0].as_str(), "x y/");
-        // The token is never encoded.
-        assert_eq!(page.next.as_deref(), Some("t+k%"));
-
-        let plain = "<ListBucketResult><IsTruncated>false</IsTruncated><NextContinuationToken>x</NextContinuationToken>\
-            <Contents><StorageClass>GLACIER</StorageClass><Size>0</Size><Key>50% + more</Key>\
-            <LastModified>2026-11-23T12:00:00Z</LastModified></Contents></ListBucketResult>";
-        let page = list_page(plain.as_bytes()).unwrap();
-        assert_eq!(page.objects[0].key.as_str(), "50% + more");
-        assert_eq!(page.objects[0].etag, None);
-        assert_eq!(page.objects[0].storage_class.as_deref(), Some("GLACIER"));
-        assert_eq!(page.next, None);
-        assert_eq!(list_page(b"<ListBucketResult/>").unwrap(), ListPage::default());
-    }
-
-    #[test]
-    fn a_listing_that_cannot_go_on_is_no_whole_listing() {
-        assert!(list_page(b"<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>").is_err());
-        assert!(list_page(b"<html></html>").is_err());
-        assert!(list_page(b"<ListBucketResult><Contents><Key></Key></Contents></ListBucketResult>").is_err());
-    }
 
     #[test]
     fn buckets_are_read_with_region_or_without() {

@@ -9,6 +9,7 @@ use pintail_core::checksum::{Checksum, Hasher};
 use pintail_core::name::{BucketName, ObjectKey};
 use pintail_core::seam::HttpErrorKind;
 
+use super::pressure::Pressure;
 use crate::error::{ErrorKind, Operation, Result, StoreError};
 use crate::transport::IncomingBody;
 
@@ -19,6 +20,7 @@ pub(super) struct Checked {
     expected: Option<(Hasher, Checksum)>,
     bucket: BucketName,
     key: ObjectKey,
+    pressure: Pressure,
     over: bool,
 }
 
@@ -30,6 +32,7 @@ impl Checked {
         checksum: Option<Checksum>,
         bucket: &BucketName,
         key: &ObjectKey,
+        pressure: Pressure,
     ) -> Self {
         Self {
             body,
@@ -37,12 +40,14 @@ impl Checked {
             expected: checksum.map(|checksum| (Hasher::new(checksum.algorithm()), checksum)),
             bucket: bucket.clone(),
             key: key.clone(),
+            pressure,
             over: false,
         }
     }
 
     fn fail(&mut self, kind: ErrorKind) -> StoreError {
         self.over = true;
+        self.pressure.count_failure(&kind, None);
         StoreError::new(kind, Operation::Get).at(&self.bucket, Some(&self.key))
     }
 
@@ -53,6 +58,7 @@ impl Checked {
             return Err(self.fail(ErrorKind::BadAnswer).because("there are more bytes than announced"));
         };
         self.remaining = remaining;
+        self.pressure.count_read(piece.len() as u64);
         if let Some((hasher, _)) = &mut self.expected {
             hasher.update(&piece);
         }
@@ -63,15 +69,12 @@ impl Checked {
     }
 
     fn judge(&mut self) -> Result<()> {
-        match self.expected.take() {
-            Some((hasher, expected)) if hasher.clone().finish() != expected => {
-                let seen = hasher.finish();
-                Err(self
-                    .fail(ErrorKind::ChecksumMismatch)
-                    .because(format!("{seen:?} instead of {expected:?}")))
-            }
-            _ => Ok(()),
+        let Some((hasher, expected)) = self.expected.take() else { return Ok(()) };
+        let seen = hasher.finish();
+        if seen == expected {
+            return Ok(());
         }
+        Err(self.fail(ErrorKind::ChecksumMismatch).because(format!("{seen:?} instead of {expected:?}")))
     }
 }
 

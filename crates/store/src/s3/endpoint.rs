@@ -6,7 +6,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::HeaderValue;
-use pintail_core::name::{BucketName, Partition, Region};
+use pintail_core::name::{AccountId, BucketName, Partition, Region};
 use url::{Host, Url};
 
 use crate::transport::{Origin, is_loopback};
@@ -52,6 +52,11 @@ impl Endpoint {
             region,
             style: AddressingStyle::VirtualHost,
         }
+    }
+
+    /// Tells whether it is Amazon S3.
+    pub fn is_amazons(&self) -> bool {
+        matches!(self.host, ServiceHost::Aws { .. })
     }
 
     /// Uses the host names that also have IPv6 addresses. Has no effect on other services than Amazon's.
@@ -167,11 +172,37 @@ impl Endpoint {
             }
             Some(bucket) => (host, format!("{path}/{bucket}")),
         };
-        let origin = Origin::new(https, &host, port);
+        Place::new(https, &host, port, path, region)
+    }
+
+    /// Returns where S3 Control of a region is reached for an account, with the path of a request to it.
+    ///
+    /// Amazon's has a host of its own with the account before it; at PrivateLink `control.` stands in the place of `bucket.`. Whoever
+    /// speaks like Amazon elsewhere is asked at the same address as for objects.
+    pub(super) fn control(&self, account: &AccountId, region: &Region, path: &str) -> Place {
+        match &self.host {
+            ServiceHost::Aws { dual_stack, fips } => {
+                let host = aws_service_name("s3-control", region, *dual_stack, *fips);
+                Place::new(true, &format!("{account}.{host}"), None, path.to_owned(), region)
+            }
+            ServiceHost::Fixed { https, host, port, path: before } => {
+                let host = match host.strip_prefix("bucket.vpce-") {
+                    Some(rest) => format!("{account}.control.vpce-{rest}"),
+                    None => host.clone(),
+                };
+                Place::new(*https, &host, *port, format!("{before}{path}"), region)
+            }
+        }
+    }
+}
+
+impl Place {
+    fn new(https: bool, host: &str, port: Option<u16>, path: String, region: &Region) -> Self {
+        let origin = Origin::new(https, host, port);
         let authority = origin.authority();
-        Place {
+        Self {
             host: HeaderValue::from_str(&authority).unwrap_or_else(|_| HeaderValue::from_static("")),
-            private: https || is_loopback(&host),
+            private: https || is_loopback(host),
             origin,
             authority,
             path,
@@ -210,10 +241,14 @@ impl Place {
 }
 
 fn aws_name(region: &Region, dual_stack: bool, fips: bool) -> String {
+    aws_service_name("s3", region, dual_stack, fips)
+}
+
+fn aws_service_name(service: &str, region: &Region, dual_stack: bool, fips: bool) -> String {
     let partition = region.partition();
-    let service = if fips { "s3-fips" } else { "s3" };
+    let fips = if fips { "-fips" } else { "" };
     let stack = if dual_stack && partition.dual_stack_suffix().is_some() { ".dualstack" } else { "" };
-    format!("{service}{stack}.{region}.{}", partition.dns_suffix())
+    format!("{service}{fips}{stack}.{region}.{}", partition.dns_suffix())
 }
 
 enum AwsHost {
@@ -354,6 +389,52 @@ mod tests {
         }
         let style = at("http://127.0.0.1:1").with_style(AddressingStyle::VirtualHost);
         assert_eq!(shown(&style, "photos"), "http://photos.127.0.0.1:1 us-east-1");
+    }
+
+    #[test]
+    fn s3_control_is_found_wherever_s3_is() {
+        let account: AccountId = "123456789012".parse().unwrap();
+        let path = "/v20180820/jobs";
+        let shown = |endpoint: &Endpoint, region: &str| {
+            let place = endpoint.control(&account, &region.parse().unwrap(), path);
+            format!("{}{} {}", place.authority, place.path, place.region)
+        };
+        let aws = Endpoint::aws("us-east-1".parse().unwrap());
+        for (endpoint, region, expected) in [
+            (
+                &aws,
+                "eu-central-1",
+                "123456789012.s3-control.eu-central-1.amazonaws.com/v20180820/jobs eu-central-1",
+            ),
+            (
+                &aws.clone().with_dual_stack(),
+                "us-west-2",
+                "123456789012.s3-control.dualstack.us-west-2.amazonaws.com/v20180820/jobs us-west-2",
+            ),
+            (
+                &aws.clone().with_fips(),
+                "us-gov-west-1",
+                "123456789012.s3-control-fips.us-gov-west-1.amazonaws.com/v20180820/jobs us-gov-west-1",
+            ),
+            (
+                &aws,
+                "cn-north-1",
+                "123456789012.s3-control.cn-north-1.amazonaws.com.cn/v20180820/jobs cn-north-1",
+            ),
+            (
+                &at("https://vpce-0a1b-cd.s3.eu-west-1.vpce.amazonaws.com"),
+                "eu-west-1",
+                "123456789012.control.vpce-0a1b-cd.s3.eu-west-1.vpce.amazonaws.com/v20180820/jobs eu-west-1",
+            ),
+            (&at("http://127.0.0.1:9000"), "us-east-1", "127.0.0.1:9000/v20180820/jobs us-east-1"),
+            (
+                &at("https://files.example.com/s3/"),
+                "us-east-1",
+                "files.example.com/s3/v20180820/jobs us-east-1",
+            ),
+        ] {
+            assert_eq!(shown(endpoint, region), expected);
+        }
     }
 
     #[test]

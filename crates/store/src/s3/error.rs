@@ -39,8 +39,9 @@ impl Refusal {
         let mut region = None;
         let read = xml::walk(body, |path, text| {
             let slot = match path {
-                "Code" => &mut answer.code,
-                "Message" => &mut answer.message,
+                // S3 Control wraps what S3 says bare.
+                "Code" | "Error/Code" => &mut answer.code,
+                "Message" | "Error/Message" => &mut answer.message,
                 "RequestId" => &mut answer.request_id,
                 "HostId" => &mut answer.host_id,
                 "Region" => &mut region,
@@ -71,20 +72,20 @@ impl Refusal {
 
     fn of_headers(status: StatusCode, headers: &HeaderMap) -> Self {
         let text = |name| header::text(headers, name).map(str::to_owned);
-        let location = header::text(headers, http::header::LOCATION.as_str());
+        let location = header::text(headers, http::header::LOCATION);
         Self {
             answer: Answer {
                 status: Some(status),
                 // MinIO tells in headers what a HEAD cannot tell in a body.
-                code: text("x-minio-error-code"),
-                message: text("x-minio-error-desc"),
+                code: text(header::MINIO_CODE),
+                message: text(header::MINIO_MESSAGE),
                 request_id: text(header::REQUEST_ID),
                 host_id: text(header::HOST_ID),
             },
             region: header::text(headers, header::BUCKET_REGION)
                 .and_then(|region| region.parse().ok())
                 .or_else(|| endpoint::region_of_host(url::Url::parse(location?).ok()?.host_str()?)),
-            retry_after: header::text(headers, http::header::RETRY_AFTER.as_str())
+            retry_after: header::text(headers, http::header::RETRY_AFTER)
                 .and_then(|seconds| seconds.trim().parse().ok())
                 .map(Duration::from_secs),
             delete_marker: header::text(headers, header::DELETE_MARKER) == Some("true"),
@@ -128,7 +129,8 @@ impl Refusal {
             | "SlowDownWrite"
             | "Throttling"
             | "ThrottlingException"
-            | "TooManyRequests" => ErrorKind::Throttled { after: self.retry_after },
+            | "TooManyRequests"
+            | "TooManyRequestsException" => ErrorKind::Throttled { after: self.retry_after },
             "BucketAlreadyExists" | "BucketAlreadyOwnedByYou" => ErrorKind::AlreadyExists,
             "BucketNotEmpty" => ErrorKind::NotEmpty,
             "ConditionalRequestConflict" | "OperationAborted" => ErrorKind::Conflict,
@@ -143,13 +145,16 @@ impl Refusal {
             | "PermanentRedirect"
             | "Redirect"
             | "TemporaryRedirect" => self.wrong_region(),
-            "InternalError" | "InternalServerError" | "RequestTimeout" | "ServiceUnavailable" => {
-                ErrorKind::Unavailable
-            }
+            "InternalError"
+            | "InternalServerError"
+            | "InternalServiceException"
+            | "RequestTimeout"
+            | "ServiceUnavailable" => ErrorKind::Unavailable,
             "InvalidObjectState" => ErrorKind::Archived,
             "InvalidRange" => ErrorKind::InvalidRange,
             "MethodNotAllowed" | "NotImplemented" => ErrorKind::Unsupported,
             "NoSuchBucket" => ErrorKind::NotFound(Missing::Bucket),
+            "NoSuchJob" => ErrorKind::NotFound(Missing::Job),
             "NoSuchKey" | "NoSuchVersion" => ErrorKind::NotFound(Missing::Object),
             "NoSuchUpload" => ErrorKind::NotFound(Missing::Upload),
             "PreconditionFailed" => ErrorKind::PreconditionFailed,
@@ -223,14 +228,19 @@ fn missing_in(operation: Operation) -> Missing {
             Missing::Object
         }
         Operation::CreateBucket
+        | Operation::CreateJob
         | Operation::CreateUpload
         | Operation::DeleteBucket
         | Operation::DeleteMany
+        | Operation::GetLifecycle
         | Operation::HeadBucket
         | Operation::List
         | Operation::ListBuckets
+        | Operation::ListJobs
         | Operation::ListUploads
-        | Operation::Put => Missing::Bucket,
+        | Operation::Put
+        | Operation::PutLifecycle => Missing::Bucket,
+        Operation::DescribeJob | Operation::UpdateJob => Missing::Job,
     }
 }
 

@@ -3,35 +3,38 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use http::header::{
-    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, ETAG, HeaderName,
-    HeaderValue, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE, LAST_MODIFIED, RANGE,
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, HeaderName,
+    HeaderValue, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE, RANGE,
 };
 use http::{HeaderMap, Method};
 use jiff::Timestamp;
-use jiff::fmt::rfc2822;
 use percent_encoding::percent_decode_str;
 use pintail_core::checksum::{Algorithm, Checksum};
 
+use super::time;
 use crate::object_store::{ByteRange, ETag, ObjectInfo, ReadCondition, Traits, WriteCondition};
 
-pub(super) const BUCKET_REGION: &str = "x-amz-bucket-region";
-pub(super) const CHECKSUM_ALGORITHM: &str = "x-amz-checksum-algorithm";
-pub(super) const CHECKSUM_MODE: &str = "x-amz-checksum-mode";
-pub(super) const CHECKSUM_TYPE: &str = "x-amz-checksum-type";
-pub(super) const COPY_SOURCE: &str = "x-amz-copy-source";
-pub(super) const COPY_SOURCE_IF_MATCH: &str = "x-amz-copy-source-if-match";
-pub(super) const COPY_SOURCE_RANGE: &str = "x-amz-copy-source-range";
-pub(super) const DECODED_CONTENT_LENGTH: &str = "x-amz-decoded-content-length";
-pub(super) const DELETE_MARKER: &str = "x-amz-delete-marker";
-pub(super) const HOST_ID: &str = "x-amz-id-2";
-pub(super) const METADATA_DIRECTIVE: &str = "x-amz-metadata-directive";
-pub(super) const OBJECT_SIZE: &str = "x-amz-mp-object-size";
-pub(super) const REQUEST_ID: &str = "x-amz-request-id";
-pub(super) const REQUEST_PAYER: &str = "x-amz-request-payer";
-pub(super) const SDK_CHECKSUM_ALGORITHM: &str = "x-amz-sdk-checksum-algorithm";
-pub(super) const STORAGE_CLASS: &str = "x-amz-storage-class";
-pub(super) const TRAILER: &str = "x-amz-trailer";
-pub(super) const VERSION_ID: &str = "x-amz-version-id";
+pub(super) const BUCKET_REGION: HeaderName = HeaderName::from_static("x-amz-bucket-region");
+pub(super) const CHECKSUM_ALGORITHM: HeaderName = HeaderName::from_static("x-amz-checksum-algorithm");
+pub(super) const CHECKSUM_MODE: HeaderName = HeaderName::from_static("x-amz-checksum-mode");
+pub(super) const CHECKSUM_TYPE: HeaderName = HeaderName::from_static("x-amz-checksum-type");
+pub(super) const COPY_SOURCE: HeaderName = HeaderName::from_static("x-amz-copy-source");
+pub(super) const COPY_SOURCE_IF_MATCH: HeaderName = HeaderName::from_static("x-amz-copy-source-if-match");
+pub(super) const COPY_SOURCE_RANGE: HeaderName = HeaderName::from_static("x-amz-copy-source-range");
+pub(super) const DECODED_CONTENT_LENGTH: HeaderName = HeaderName::from_static("x-amz-decoded-content-length");
+pub(super) const DELETE_MARKER: HeaderName = HeaderName::from_static("x-amz-delete-marker");
+pub(super) const HOST_ID: HeaderName = HeaderName::from_static("x-amz-id-2");
+pub(super) const METADATA_DIRECTIVE: HeaderName = HeaderName::from_static("x-amz-metadata-directive");
+pub(super) const OBJECT_SIZE: HeaderName = HeaderName::from_static("x-amz-mp-object-size");
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
+pub(super) const REQUEST_PAYER: HeaderName = HeaderName::from_static("x-amz-request-payer");
+pub(super) const SDK_CHECKSUM_ALGORITHM: HeaderName = HeaderName::from_static("x-amz-sdk-checksum-algorithm");
+pub(super) const STORAGE_CLASS: HeaderName = HeaderName::from_static("x-amz-storage-class");
+pub(super) const TRAILER: HeaderName = HeaderName::from_static("x-amz-trailer");
+pub(super) const VERSION_ID: HeaderName = HeaderName::from_static("x-amz-version-id");
+/// In which MinIO tells what the answer to a HEAD cannot tell in a body.
+pub(super) const MINIO_CODE: HeaderName = HeaderName::from_static("x-minio-error-code");
+pub(super) const MINIO_MESSAGE: HeaderName = HeaderName::from_static("x-minio-error-desc");
 const METADATA_PREFIX: &str = "x-amz-meta-";
 
 /// A value that cannot stand in a header.
@@ -39,7 +42,21 @@ const METADATA_PREFIX: &str = "x-amz-meta-";
 pub(super) struct Unsendable(pub(super) &'static str);
 
 /// Returns the name of the header that carries a checksum.
-pub(super) fn checksum_name(algorithm: Algorithm) -> &'static str {
+pub(super) fn checksum_name(algorithm: Algorithm) -> HeaderName {
+    const CRC64_NVME: HeaderName = HeaderName::from_static(checksum_text(Algorithm::Crc64Nvme));
+    const CRC32_C: HeaderName = HeaderName::from_static(checksum_text(Algorithm::Crc32c));
+    const CRC32: HeaderName = HeaderName::from_static(checksum_text(Algorithm::Crc32));
+    const SHA256: HeaderName = HeaderName::from_static(checksum_text(Algorithm::Sha256));
+    match algorithm {
+        Algorithm::Crc64Nvme => CRC64_NVME,
+        Algorithm::Crc32c => CRC32_C,
+        Algorithm::Crc32 => CRC32,
+        Algorithm::Sha256 => SHA256,
+    }
+}
+
+/// As [`checksum_name`], for a trailer.
+pub(super) const fn checksum_text(algorithm: Algorithm) -> &'static str {
     match algorithm {
         Algorithm::Crc64Nvme => "x-amz-checksum-crc64nvme",
         Algorithm::Crc32c => "x-amz-checksum-crc32c",
@@ -48,25 +65,20 @@ pub(super) fn checksum_name(algorithm: Algorithm) -> &'static str {
     }
 }
 
-pub(super) fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+// Names are made at compile time: a name that is made of its text at run time is parsed and hashed each time.
+pub(super) fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok()
 }
 
 pub(super) fn insert(
     headers: &mut HeaderMap,
-    name: &'static str,
+    name: HeaderName,
     value: impl AsRef<str>,
 ) -> Result<(), Unsendable> {
     let value = HeaderValue::from_str(value.as_ref())
         .map_err(|_| Unsendable("a value has characters that no header can carry"))?;
-    headers.insert(HeaderName::from_static(name), value);
+    headers.insert(name, value);
     Ok(())
-}
-
-/// Reads an HTTP date: `Mon, 23 Nov 2026 12:00:00 GMT`.
-pub(super) fn date(text: &str) -> Option<Timestamp> {
-    static PARSER: rfc2822::DateTimeParser = rfc2822::DateTimeParser::new();
-    PARSER.parse_timestamp(text).ok()
 }
 
 fn http_date(time: Timestamp) -> String {
@@ -74,30 +86,48 @@ fn http_date(time: Timestamp) -> String {
 }
 
 /// Reads what an answer says of the object it is about. `size_bytes` is the size of the whole.
+///
+/// It goes once through the headers that are there: to look for each that might be would take twice as long.
 pub(super) fn object_info(headers: &HeaderMap, size_bytes: u64) -> ObjectInfo {
-    let own = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let mut traits = Traits {
-        content_type: own(CONTENT_TYPE),
-        cache_control: own(CACHE_CONTROL),
-        content_disposition: own(CONTENT_DISPOSITION),
-        content_encoding: own(CONTENT_ENCODING).and_then(without_framing),
-        content_language: own(CONTENT_LANGUAGE),
-        ..Traits::default()
-    };
+    let mut traits = Traits::default();
+    let (mut etag, mut last_modified, mut version, mut storage_class) = (None, None, None, None);
+    let (mut has_checksum, mut last) = (false, None);
     for (name, value) in headers {
         if let Some(name) = name.as_str().strip_prefix(METADATA_PREFIX) {
             traits.metadata.insert(name.to_owned(), decoded_words(value.as_bytes()));
+            continue;
         }
+        // Of several values of one name the first counts.
+        if last.replace(name) == Some(name) {
+            continue;
+        }
+        let name = name.as_str();
+        let slot = match name {
+            "content-type" => &mut traits.content_type,
+            "cache-control" => &mut traits.cache_control,
+            "content-disposition" => &mut traits.content_disposition,
+            "content-encoding" => &mut traits.content_encoding,
+            "content-language" => &mut traits.content_language,
+            "x-amz-version-id" => &mut version,
+            "x-amz-storage-class" => &mut storage_class,
+            "etag" => {
+                etag = value.to_str().ok().map(ETag::new);
+                continue;
+            }
+            "last-modified" => {
+                last_modified = value.to_str().ok().and_then(time::of_header);
+                continue;
+            }
+            _ => {
+                has_checksum |= name.starts_with("x-amz-checksum-");
+                continue;
+            }
+        };
+        *slot = value.to_str().ok().map(str::to_owned);
     }
-    ObjectInfo {
-        size_bytes,
-        etag: text(headers, ETAG.as_str()).map(ETag::new),
-        last_modified: text(headers, LAST_MODIFIED.as_str()).and_then(date),
-        version: version(headers),
-        checksum: checksum(headers),
-        storage_class: text(headers, STORAGE_CLASS).map(str::to_owned),
-        traits,
-    }
+    traits.content_encoding = traits.content_encoding.and_then(without_framing);
+    let checksum = if has_checksum { checksum(headers) } else { None };
+    ObjectInfo { size_bytes, etag, last_modified, version, checksum, storage_class, traits }
 }
 
 /// Returns the version that an answer names. A bucket whose versions are suspended says `null`.
@@ -107,10 +137,9 @@ pub(super) fn version(headers: &HeaderMap) -> Option<String> {
 
 /// Returns the checksum that an answer carries, the strongest if there are several.
 pub(super) fn checksum(headers: &HeaderMap) -> Option<Checksum> {
-    // Without this most answers would be searched four times for nothing.
-    let composite = text(headers, CHECKSUM_TYPE) == Some("COMPOSITE");
     Algorithm::ALL.into_iter().find_map(|algorithm| {
         let checksum = Checksum::parse(algorithm, text(headers, checksum_name(algorithm))?).ok()?;
+        let composite = text(headers, CHECKSUM_TYPE) == Some("COMPOSITE");
         // Some services leave out the count: such a value says nothing of the bytes as a whole.
         (checksum.parts().is_some() == composite || !composite).then_some(checksum)
     })
@@ -273,10 +302,10 @@ mod tests {
     #[test]
     fn dates_are_read_and_written() {
         let text = "Mon, 23 Nov 2026 12:00:00 GMT";
-        let time = date(text).unwrap();
+        let time = time::of_header(text).unwrap();
         assert_eq!(time.to_string(), "2026-11-23T12:00:00Z");
         assert_eq!(http_date(time), text);
-        assert!(date("yesterday").is_none());
+        assert!(time::of_header("yesterday").is_none());
     }
 
     #[test]

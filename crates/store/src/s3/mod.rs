@@ -4,13 +4,14 @@
 //! operations ─► call ─► perform ─┬─► endpoint (where)      ─► transport
 //!  (meaning)   (request)  (retry) ├─► upload (how the body goes)
 //!                 ▲               └─► core::sign (who)
-//!                 └── document, header, error, download (reading answers) ◄──┘
+//!     └── listing ► scan, document, header, time, error, download (reading answers) ◄──┘
 //! ```
 //!
 //! A store learns: in which region a bucket is, which checksums the service takes, what time it is there. What it has
 //! learned is shared by the stores made from it ([`S3Store::on`]).
 
 mod call;
+pub mod control;
 mod document;
 mod download;
 mod endpoint;
@@ -18,9 +19,14 @@ mod error;
 #[doc(hidden)]
 pub mod fuzzing;
 mod header;
+pub mod lifecycle;
+mod listing;
 mod operations;
 mod perform;
 mod presign;
+mod pressure;
+mod scan;
+mod time;
 mod upload;
 mod xml;
 
@@ -41,6 +47,7 @@ use crate::transport::Transport;
 use endpoint::Place;
 pub use endpoint::{AddressingStyle, Endpoint, EndpointError};
 pub use presign::{Presign, Presigned, PresignedMethod};
+pub use pressure::{Pressure, WireCounts};
 use upload::Rung;
 
 /// A difference below this is latency and rounding, not another time.
@@ -89,6 +96,7 @@ pub struct S3Store {
     options: Arc<S3Options>,
     user_agent: HeaderValue,
     learned: Arc<Learned>,
+    pressure: Pressure,
 }
 
 impl S3Store {
@@ -108,6 +116,7 @@ impl S3Store {
             options: Arc::new(options),
             user_agent: user_agent.unwrap_or_else(|| HeaderValue::from_static(product)),
             learned: Arc::new(Learned::new(endpoint)),
+            pressure: Pressure::default(),
         }
     }
 
@@ -120,6 +129,12 @@ impl S3Store {
     /// Returns the service it talks to.
     pub fn endpoint(&self) -> &Endpoint {
         &self.learned.endpoint
+    }
+
+    /// Returns the handle on what went over the wire, which is fed with every attempt: for who decides how much goes on at
+    /// once, and for who counts.
+    pub fn pressure(&self) -> Pressure {
+        self.pressure.clone()
     }
 
     /// Returns where requests about a bucket, or about the service, go as far as is known by now.

@@ -1,7 +1,7 @@
 //! The calls of the store, each told in S3's requests: what goes out, what comes back, what a failure leaves open.
 
 use async_trait::async_trait;
-use http::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, HeaderName, IF_MATCH};
+use http::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, IF_MATCH};
 use http::{Method, StatusCode};
 use jiff::Timestamp;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -13,7 +13,9 @@ use super::call::{Call, Wanted};
 use super::document;
 use super::download::Checked;
 use super::header::{self, Unsendable};
+use super::listing;
 use super::perform::{Failure, Reply, ReplyBody};
+use super::pressure::Pressure;
 use super::upload::Plan;
 use super::xml::{self, Malformed};
 use crate::error::{ErrorKind, Missing, Operation, Result, StoreError};
@@ -101,7 +103,7 @@ impl ObjectStore for S3Store {
                 ("start-after", start_after),
             ]))
             .wants(Wanted::Document);
-        let page = self.read_document(&call, document::list_page).await?;
+        let page = self.read_document(&call, listing::list_page).await?;
         goes_on(&call, page.next.is_some() && page.next == options.continuation)?;
         Ok(page)
     }
@@ -115,7 +117,7 @@ impl ObjectStore for S3Store {
                 header::insert_read_condition(headers, &options.condition)
             })?;
         let reply = self.perform(&call).await?;
-        let size_bytes = header::text(&reply.head.headers, CONTENT_LENGTH.as_str())
+        let size_bytes = header::text(&reply.head.headers, CONTENT_LENGTH)
             .and_then(|length| length.parse().ok())
             .ok_or_else(|| call.error(ErrorKind::BadAnswer).because("the answer states no size"))?;
         Ok(header::object_info(&reply.head.headers, size_bytes))
@@ -136,7 +138,7 @@ impl ObjectStore for S3Store {
             })?
             .wants(Wanted::Stream);
         let reply = self.perform(&call).await?;
-        got(&call, reply, options)
+        got(&call, reply, options, self.pressure())
     }
 
     async fn put(
@@ -400,7 +402,7 @@ impl ObjectStore for S3Store {
                 if let (Some(_), Some(size)) = (upload.checksum, parts.size_bytes()) {
                     header::insert(headers, header::OBJECT_SIZE, size.to_string())?;
                 }
-                header::insert(headers, "content-type", "application/xml")?;
+                header::insert(headers, CONTENT_TYPE, "application/xml")?;
                 header::insert_write_condition(headers, &options.condition)
             })?
             .document(document::complete_request(parts, upload.checksum))
@@ -465,7 +467,7 @@ impl S3Store {
             .headers(|headers| {
                 header::insert(headers, header::SDK_CHECKSUM_ALGORITHM, checksum.algorithm().name())?;
                 header::insert(headers, header::checksum_name(checksum.algorithm()), checksum.to_string())?;
-                header::insert(headers, "content-type", "application/xml")
+                header::insert(headers, CONTENT_TYPE, "application/xml")
             })?
             .document(request)
             .wants(Wanted::Document);
@@ -603,21 +605,21 @@ fn goes_on(call: &Call<'_>, stands_still: bool) -> Result<()> {
 fn stored_by(reply: &Reply) -> Stored {
     let headers = &reply.head.headers;
     Stored {
-        etag: header::text(headers, ETAG.as_str()).map(ETag::new),
+        etag: header::text(headers, ETAG).map(ETag::new),
         version: header::version(headers),
         checksum: reply.sent.or_else(|| header::checksum(headers)),
     }
 }
 
 /// Reads the head of an object's bytes and sets up their check.
-fn got(call: &Call<'_>, reply: Reply, options: &Get) -> Result<Got> {
+fn got(call: &Call<'_>, reply: Reply, options: &Get, pressure: Pressure) -> Result<Got> {
     let bad = |why: &'static str| call.error(ErrorKind::BadAnswer).because(why);
     let (Some(bucket), Some(key), ReplyBody::Stream(body)) = (call.bucket, call.key, reply.body) else {
         return Err(bad("the answer has no body"));
     };
     let headers = &reply.head.headers;
     let (offset, length_bytes, size_bytes) = match reply.head.status {
-        StatusCode::PARTIAL_CONTENT => header::text(headers, CONTENT_RANGE.as_str())
+        StatusCode::PARTIAL_CONTENT => header::text(headers, CONTENT_RANGE)
             .and_then(header::content_range)
             .ok_or_else(|| bad("the answer does not say which part it is"))?,
         _ => {
@@ -634,7 +636,7 @@ fn got(call: &Call<'_>, reply: Reply, options: &Get) -> Result<Got> {
     let checksum = info
         .checksum
         .filter(|checksum| length_bytes == size_bytes && checksum.parts().is_none() && !options.unchecked);
-    let body = ObjectBody::new(Checked::new(body, length_bytes, checksum, bucket, key));
+    let body = ObjectBody::new(Checked::new(body, length_bytes, checksum, bucket, key, pressure));
     Ok(Got { info, range: (offset, length_bytes), body })
 }
 
@@ -667,7 +669,7 @@ fn insert_copy_source(headers: &mut HeaderMap, source: &CopySource) -> std::resu
     }
     header::insert(headers, header::COPY_SOURCE, text)?;
     if let Some(tag) = &source.if_match {
-        headers.insert(HeaderName::from_static(header::COPY_SOURCE_IF_MATCH), header::quoted(tag)?);
+        headers.insert(header::COPY_SOURCE_IF_MATCH, header::quoted(tag)?);
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{AGE, CONTENT_ENCODING, CONTENT_LENGTH, DATE, HOST, HeaderName, HeaderValue, USER_AGENT};
+use http::header::{AGE, CONTENT_ENCODING, CONTENT_LENGTH, DATE, HOST, HeaderValue, USER_AGENT};
 use http::uri::{PathAndQuery, Uri};
 use http::{HeaderMap, Method, Request, Response, StatusCode, response};
 use pintail_core::checksum::{Algorithm, Checksum};
@@ -23,7 +23,7 @@ use super::call::{Call, CallBody, Wanted};
 use super::endpoint::Place;
 use super::error::{Asked, Refusal};
 use super::upload::{Plan, Rung, SentChecksum, framed_body};
-use super::{S3Store, header};
+use super::{S3Store, header, time};
 use crate::error::{Answer, ErrorKind, Operation, StoreError};
 use crate::object_store::ChecksumChoice;
 use crate::payload::Payload;
@@ -195,6 +195,9 @@ impl S3Store {
                 }
                 Err(failed) => failed,
             };
+            if !failed.stale {
+                self.pressure.count_failure(&failed.kind, failed.answer.status);
+            }
             let step = self.next_step(call, &failed, &mut course);
             course.ambiguous |= failed.is_ambiguous();
             match step {
@@ -239,7 +242,9 @@ impl S3Store {
             return Step::Now;
         }
         let verdict = match &failed.kind {
-            ErrorKind::WrongRegion { region } if course.redirects < REDIRECTS_MAX => {
+            ErrorKind::WrongRegion { region }
+                if course.redirects < REDIRECTS_MAX && call.elsewhere.is_none() =>
+            {
                 course.redirects += 1;
                 let Some(used) = failed.place.as_ref().map(|place| &place.region) else {
                     return Step::GiveUp;
@@ -293,7 +298,7 @@ impl S3Store {
 
     /// Makes one request and waits for its answer.
     async fn attempt(&self, call: &Call<'_>, course: &mut Course) -> Result<Reply, Failed> {
-        let place = self.place(call.bucket);
+        let place = call.elsewhere.clone().unwrap_or_else(|| self.place(call.bucket));
         let credential =
             self.credentials.credential().await.map_err(|error| {
                 Failed::here(ErrorKind::CredentialUnavailable { retry: error.retry }, error)
@@ -301,13 +306,19 @@ impl S3Store {
         let prepared = self.prepare(call, &place, credential.as_deref(), course).await?;
         let Prepared { request, plan, header_sum, trailer_sum } = prepared;
         let progress = request.body().progress();
+        let length_bytes = request.body().length_bytes();
+        self.pressure.count_request(call.operation, course.attempts > 1);
         let outcome = self.transport.send(&place.origin, request, course.reuse).await;
         // What was sent is known whether or not an answer came: it is how a lost write is recognised.
         let sent = header_sum.or_else(|| trailer_sum.as_ref()?.get().copied());
         course.sent = sent.or(course.sent);
         let response = match outcome {
-            Ok(response) => response,
+            Ok(response) => {
+                self.pressure.count_sent(progress.sent_of(length_bytes));
+                response
+            }
             Err(failure) => {
+                self.pressure.count_sent(progress.sent());
                 return Err(match progress.take_failure() {
                     Some(source) => Failed::here(ErrorKind::SourceFailed, source),
                     None => Failed {
@@ -321,6 +332,9 @@ impl S3Store {
         if response.status().is_success() {
             place.confirm();
             self.observe(response.headers());
+            if let Some(waited) = response.body().waited() {
+                self.pressure.take_first_byte(waited);
+            }
             let reply = self.read(call, response, sent).await?;
             if plan.is_some_and(|plan| plan.framed) && !self.learned.trailers_proven() {
                 self.prove_framing(call, &reply, plan).await?;
@@ -352,6 +366,7 @@ impl S3Store {
             .await
             .map_err(|late| Failed::here(ErrorKind::Transport(HttpErrorKind::Timeout), late))?
             .map_err(|error| Failed::here(ErrorKind::Transport(error.kind), error))?;
+        self.pressure.count_read(document.len() as u64);
         // A long operation begins its answer before it knows its outcome.
         if call.wanted == Wanted::Document && is_error_document(&document) {
             let refusal = Refusal::read(head.status, &head.headers, &document);
@@ -378,12 +393,20 @@ impl S3Store {
         let (head, body) = response.into_parts();
         self.observe(&head.headers);
         // The status alone has to do when the rest of the answer is lost.
-        let body = match timeout(REFUSAL_TIME_MAX, body.collect(REFUSAL_BYTES_MAX)).await {
-            Ok(Ok(body)) => body,
-            Ok(Err(_)) | Err(_) => Bytes::new(),
+        let (body, lost) = match timeout(REFUSAL_TIME_MAX, body.collect(REFUSAL_BYTES_MAX)).await {
+            Ok(Ok(body)) => (body, None),
+            Ok(Err(error)) => (Bytes::new(), Some(error.kind)),
+            Err(_) => (Bytes::new(), Some(HttpErrorKind::Timeout)),
         };
+        self.pressure.count_read(body.len() as u64);
         let refusal = Refusal::read(head.status, &head.headers, &body);
-        failed_by(refusal, call, credential.is_some_and(is_temporary), Some(region))
+        let mut failed = failed_by(refusal, call, credential.is_some_and(is_temporary), Some(region));
+        // It says anything from "too slow" to "your credential has ended", and only the body would have told what.
+        let is_open = head.status == StatusCode::BAD_REQUEST;
+        if let (Some(lost), None, true) = (lost, &failed.answer.code, is_open) {
+            failed.kind = ErrorKind::Transport(lost);
+        }
+        failed
     }
 
     /// Finds out why a HEAD was refused, whose answer has no body to say so: a GET of nothing is refused alike.
@@ -440,19 +463,16 @@ impl S3Store {
         headers.insert(HOST, place.host.clone());
         headers.insert(USER_AGENT, self.user_agent.clone());
         if self.options.requester_pays {
-            headers.insert(
-                HeaderName::from_static(header::REQUEST_PAYER),
-                HeaderValue::from_static("requester"),
-            );
+            headers.insert(header::REQUEST_PAYER, HeaderValue::from_static("requester"));
         }
-        let path = call.path(place);
+        let (target, path_length) = call.target(place);
         let form = self.form(call, place, credential.is_none(), &mut headers, course).await?;
         let seed = credential.map(|credential| {
             let scope = Scope { region: place.region.as_str(), service: "s3" };
             let target = Target {
                 method: call.method.as_str(),
                 host: &place.authority,
-                path: &path,
+                path: &target[..path_length],
                 query: &call.query,
             };
             self.learned.signer.sign(
@@ -482,7 +502,6 @@ impl S3Store {
         if !matches!(call.body, CallBody::Empty) || matches!(call.method, Method::PUT | Method::POST) {
             headers.insert(CONTENT_LENGTH, HeaderValue::from(body.length_bytes()));
         }
-        let target = if call.query.is_empty() { path } else { format!("{path}?{}", call.query) };
         let target = PathAndQuery::from_maybe_shared(Bytes::from(target))
             .map_err(|error| Failed::here(ErrorKind::InvalidArgument("the key cannot be sent"), error))?;
         let mut request = Request::new(body);
@@ -516,13 +535,10 @@ impl S3Store {
         if plan.framed {
             let algorithm = plan.algorithm.unwrap_or(Algorithm::Crc64Nvme);
             let length = HeaderValue::from(payload.length_bytes());
-            headers.insert(HeaderName::from_static(header::DECODED_CONTENT_LENGTH), length);
-            let name = HeaderValue::from_static(header::checksum_name(algorithm));
-            headers.insert(HeaderName::from_static(header::TRAILER), name);
-            headers.insert(
-                HeaderName::from_static(header::SDK_CHECKSUM_ALGORITHM),
-                HeaderValue::from_static(algorithm.name()),
-            );
+            headers.insert(header::DECODED_CONTENT_LENGTH, length);
+            let name = HeaderValue::from_static(header::checksum_text(algorithm));
+            headers.insert(header::TRAILER, name);
+            headers.insert(header::SDK_CHECKSUM_ALGORITHM, HeaderValue::from_static(algorithm.name()));
             let encoding = match headers.get(CONTENT_ENCODING).and_then(|encoding| encoding.to_str().ok()) {
                 Some(own) => {
                     HeaderValue::from_str(&format!("aws-chunked,{own}")).expect("it was a header before")
@@ -541,7 +557,7 @@ impl S3Store {
             course.summed = Some(checksum);
             form.header_sum = Some(checksum);
             let value = HeaderValue::from_str(&checksum.to_string()).expect("base64 is ASCII");
-            headers.insert(HeaderName::from_static(header::checksum_name(algorithm)), value);
+            headers.insert(header::checksum_name(algorithm), value);
         }
         if plan.signed {
             let sha256 = match form.header_sum.filter(|sum| sum.algorithm() == Algorithm::Sha256) {
@@ -559,7 +575,7 @@ impl S3Store {
         if headers.contains_key(AGE) {
             return;
         }
-        if let Some(time) = header::text(headers, DATE.as_str()).and_then(header::date) {
+        if let Some(time) = header::text(headers, DATE).and_then(time::of_header) {
             self.learned.set_time_ahead(time.duration_since(self.clock.now()));
         }
     }

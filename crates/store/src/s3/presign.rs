@@ -113,7 +113,8 @@ impl S3Store {
             call.error(ErrorKind::CredentialUnavailable { retry: error.retry }).because(error)
         })?;
         let place = self.place(Some(bucket));
-        let path = call.path(&place);
+        let (target, path_length) = call.target(&place);
+        let path = &target[..path_length];
         let now = self.service_now();
         let scheme = if place.origin.https { "https" } else { "http" };
         let life = life.clamp(Duration::from_secs(1), PRESIGN_MAX);
@@ -131,12 +132,8 @@ impl S3Store {
                     presigned.expires_at = presigned.expires_at.min(end);
                 }
                 let scope = Scope { region: place.region.as_str(), service: "s3" };
-                let target = Target {
-                    method: call.method.as_str(),
-                    host: &place.authority,
-                    path: &path,
-                    query: &call.query,
-                };
+                let target =
+                    Target { method: call.method.as_str(), host: &place.authority, path, query: &call.query };
                 self.learned.signer.presign(credential, scope, target, &call.headers, life.min(left), now)
             }
         };

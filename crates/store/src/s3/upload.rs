@@ -120,7 +120,7 @@ impl Plan {
         let Some(algorithm) = self.algorithm.filter(|_| self.framed) else { return length_bytes };
         // All values of an algorithm are of one length.
         let value = Checksum::of(algorithm, b"").to_string();
-        let trailer = Trailer { name: header::checksum_name(algorithm), value: &value };
+        let trailer = Trailer { name: header::checksum_text(algorithm), value: &value };
         ChunkedBody::encoded_length(length_bytes, CHUNK_BYTES, self.signed, Some(trailer))
     }
 }
@@ -145,7 +145,7 @@ pub(super) fn framed_body(
         gathered: BytesMut::new(),
         ready: [const { None }; 3],
         sum: Arc::clone(&sum),
-        trailer_name: header::checksum_name(algorithm),
+        trailer_name: header::checksum_text(algorithm),
     };
     (OutgoingBody::stream(Box::pin(stream), plan.length_on_wire(payload.length_bytes())), sum)
 }

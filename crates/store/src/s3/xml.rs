@@ -115,8 +115,17 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn new(root: &'static str) -> Self {
+        Self::in_namespace(root, "http://s3.amazonaws.com/doc/2006-03-01/")
+    }
+
+    /// Begins an element that will stand in a document of another.
+    pub(super) fn bare(root: &'static str) -> Self {
+        Self { document: format!("<{root}>"), root }
+    }
+
+    pub(super) fn in_namespace(root: &'static str, namespace: &str) -> Self {
         let mut document = String::with_capacity(256);
-        let _ = write!(document, "<{root} xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
+        let _ = write!(document, "<{root} xmlns=\"{namespace}\">");
         Self { document, root }
     }
 
@@ -130,6 +139,11 @@ impl Writer {
         let _ = write!(self.document, "<{name}>");
         inner(self);
         let _ = write!(self.document, "</{name}>");
+    }
+
+    /// Adds elements that are written already.
+    pub(super) fn raw(&mut self, xml: &str) {
+        self.document.push_str(xml);
     }
 
     pub(super) fn finish(mut self) -> String {

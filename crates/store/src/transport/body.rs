@@ -13,8 +13,8 @@ use http_body::{Body, Frame, SizeHint};
 use pintail_core::seam::{HttpError, HttpErrorKind};
 use tokio::time::{Instant, Sleep};
 
-use super::Answered;
 use super::pool::Lease;
+use super::{Answered, Origin};
 
 /// A stream of bytes that may fail on this side, such as a file being read.
 pub type ByteStream = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
@@ -22,6 +22,9 @@ pub type ByteStream = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
 /// The most that is handed to a connection at once: what a cached read of a file returns cheaply and what keeps the
 /// memory of one upload small.
 pub(crate) const PIECE_BYTES_MAX: usize = 256 * 1024;
+
+/// The most that is allocated for an answer before its bytes are there: a page of a thousand keys fits.
+const COLLECTED_AT_ONCE_MAX: usize = 1024 * 1024;
 
 /// The body of a request, of a length known beforehand.
 pub(crate) struct OutgoingBody {
@@ -47,9 +50,19 @@ struct Shared {
 }
 
 impl Progress {
+    /// Returns how many bytes the connection has taken of a body that was answered and is this long.
+    pub(crate) fn sent_of(&self, length_bytes: u64) -> u64 {
+        self.0.as_ref().map_or(length_bytes, |shared| shared.sent.load(Ordering::Relaxed))
+    }
+
     /// Returns how many bytes the connection has taken, always 0 for a body that fits one write.
-    pub(super) fn sent(&self) -> u64 {
+    pub(crate) fn sent(&self) -> u64 {
         self.0.as_ref().map_or(0, |shared| shared.sent.load(Ordering::Relaxed))
+    }
+
+    /// Tells whether the body goes out in more than one write.
+    pub(super) fn is_watched(&self) -> bool {
+        self.0.is_some()
     }
 
     pub(super) fn is_whole(&self) -> bool {
@@ -162,7 +175,8 @@ impl Body for OutgoingBody {
 pub(crate) struct IncomingBody {
     incoming: hyper::body::Incoming,
     lease: Option<Lease>,
-    host: String,
+    origin: Origin,
+    waited: Option<Duration>,
     idle_max: Duration,
     /// Armed by the first wait and left running: it costs one timer per body, not one per piece.
     timer: Option<Pin<Box<Sleep>>>,
@@ -170,13 +184,17 @@ pub(crate) struct IncomingBody {
 }
 
 impl IncomingBody {
-    pub(super) fn new(answered: Answered, lease: Lease, idle_max: Duration) -> Self {
-        let Answered { incoming, whole } = answered;
-        let host = lease.origin().authority();
-        let mut body =
-            Self { incoming, lease: whole.then_some(lease), host, idle_max, timer: None, progressed: false };
+    pub(super) fn new(answered: Answered, lease: Lease, origin: Origin, idle_max: Duration) -> Self {
+        let Answered { incoming, whole, waited } = answered;
+        let lease = whole.then_some(lease);
+        let mut body = Self { incoming, lease, origin, waited, idle_max, timer: None, progressed: false };
         body.settle();
         body
+    }
+
+    /// Returns how long the first byte of the answer took, for a request that went out in one write.
+    pub(crate) fn waited(&self) -> Option<Duration> {
+        self.waited
     }
 
     /// Gives the connection back when nothing more comes.
@@ -193,23 +211,29 @@ impl IncomingBody {
         self.incoming.size_hint().exact()
     }
 
-    /// Reads the whole body into one buffer, up to a limit.
+    /// Reads the whole body into one buffer, up to a limit. A body that comes in one piece is not copied.
     pub(crate) async fn collect(mut self, limit_bytes: usize) -> Result<Bytes, HttpError> {
+        let announced = self.length_bytes().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
         let mut first = Bytes::new();
         let mut more: Option<Vec<u8>> = None;
         while let Some(piece) = std::future::poll_fn(|cx| Pin::new(&mut self).poll_next(cx)).await {
             let piece = piece?;
             let length = more.as_ref().map_or(first.len(), Vec::len);
             if length + piece.len() > limit_bytes {
-                return Err(HttpError {
-                    kind: HttpErrorKind::BadResponse,
-                    host: self.host,
-                    source: Some(format!("the answer is longer than {limit_bytes} bytes").into()),
-                });
+                let source = format!("the answer is longer than {limit_bytes} bytes");
+                return Err(self.origin.error(HttpErrorKind::BadResponse, source));
             }
             match &mut more {
                 None if first.is_empty() => first = piece,
-                None => more = Some([first.as_ref(), piece.as_ref()].concat()),
+                None => {
+                    // What was announced may be a lie; the buffer grows where it is more than this.
+                    let room =
+                        announced.min(limit_bytes).min(COLLECTED_AT_ONCE_MAX).max(first.len() + piece.len());
+                    let mut buffer = Vec::with_capacity(room);
+                    buffer.extend_from_slice(&first);
+                    buffer.extend_from_slice(&piece);
+                    more = Some(buffer);
+                }
                 Some(buffer) => buffer.extend_from_slice(&piece),
             }
         }
@@ -234,11 +258,7 @@ impl Stream for IncomingBody {
                 }
                 Poll::Ready(Some(Err(error))) => {
                     this.lease = None;
-                    return Poll::Ready(Some(Err(HttpError {
-                        kind: HttpErrorKind::Interrupted,
-                        host: this.host.clone(),
-                        source: Some(error.into()),
-                    })));
+                    return Poll::Ready(Some(Err(this.origin.error(HttpErrorKind::Interrupted, error))));
                 }
                 Poll::Ready(None) => {
                     this.settle();
@@ -250,11 +270,7 @@ impl Stream for IncomingBody {
                     ready!(timer.as_mut().poll(cx));
                     if !std::mem::take(&mut this.progressed) {
                         this.lease = None;
-                        return Poll::Ready(Some(Err(HttpError {
-                            kind: HttpErrorKind::Timeout,
-                            host: this.host.clone(),
-                            source: None,
-                        })));
+                        return Poll::Ready(Some(Err(this.origin.timeout())));
                     }
                     timer.as_mut().reset(Instant::now() + idle_max);
                 }

@@ -1,8 +1,7 @@
 //! From an origin to a connection that speaks HTTP: resolve, race the addresses, pass the proxy, greet with TLS.
 
-use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -11,7 +10,7 @@ use std::time::Duration;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
-use pintail_core::seam::{BoxFuture, HttpError, HttpErrorKind};
+use pintail_core::seam::{HttpError, HttpErrorKind};
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -20,38 +19,14 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::pool::Pool;
-use super::{Origin, OutgoingBody, Settings, is_localhost};
+use super::{Origin, OutgoingBody, Settings};
 
 /// How long one address is tried alone before the next one joins in (RFC 8305 proposes 250 ms).
 const STAGGER: Duration = Duration::from_millis(250);
 
-/// Finds the addresses of a host.
-///
-/// Override it where names must not go to the system's resolver: `bucket.localhost` in tests, PrivateLink hosts
-/// without private DNS.
-pub trait Resolve: Send + Sync + fmt::Debug {
-    /// Returns the addresses to try, in the order of preference.
-    fn resolve<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>>;
-}
-
-/// Asks the operating system. Only the names of this machine (`localhost` and those below it) are not asked for: a name
-/// server that knows them would be lying.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct SystemResolver;
-
-impl Resolve for SystemResolver {
-    fn resolve<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
-        Box::pin(async move {
-            if is_localhost(host) {
-                return Ok(vec![
-                    SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
-                    SocketAddr::from((Ipv6Addr::LOCALHOST, port)),
-                ]);
-            }
-            Ok(tokio::net::lookup_host((host, port)).await?.collect())
-        })
-    }
-}
+/// The largest buffer that a connection reads into, which it keeps while it is idle. A large read saves system calls, a
+/// thousand connections with hyper's 400 KiB would hold 400 MB. Nor is a head ever larger.
+const BUFFER_BYTES_MAX: usize = 128 * 1024;
 
 /// Opens a connection to `origin` and starts the task that drives it.
 pub(super) async fn connect(
@@ -70,6 +45,7 @@ pub(super) async fn connect(
         Stream::Plain(stream)
     };
     let (sender, connection) = http1::Builder::new()
+        .max_buf_size(BUFFER_BYTES_MAX)
         .handshake(TokioIo::new(stream))
         .await
         .map_err(|error| origin.error(HttpErrorKind::Connect, error))?;
@@ -97,13 +73,11 @@ async fn race(settings: &Settings, origin: &Origin, host: &str, port: u16) -> Re
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     let addresses = match bare.parse::<IpAddr>() {
         Ok(ip) => vec![SocketAddr::new(ip, port)],
-        Err(_) => interleaved(
-            settings
-                .resolver
-                .resolve(host, port)
-                .await
-                .map_err(|error| origin.error(HttpErrorKind::Resolve, error))?,
-        ),
+        Err(_) => settings
+            .lookups
+            .addresses(host, port)
+            .await
+            .map_err(|error| origin.error(HttpErrorKind::Resolve, error))?,
     };
     let mut waiting = addresses.into_iter();
     let mut attempts = FuturesUnordered::new();
@@ -125,25 +99,12 @@ async fn race(settings: &Settings, origin: &Origin, host: &str, port: u16) -> Re
             Ok(None) | Err(_) => {}
         }
     }
+    // Where the addresses known lead nowhere, the next call asks for them anew.
+    settings.lookups.forget(host, port);
     Err(match last_error {
         Some(error) => origin.error(HttpErrorKind::Connect, error),
         None => origin.error(HttpErrorKind::Resolve, "the name has no address"),
     })
-}
-
-/// Lets the families alternate, beginning with the one the resolver put first.
-fn interleaved(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
-    let first_is_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
-    let (preferred, other): (Vec<_>, Vec<_>) =
-        addresses.into_iter().partition(|address| address.is_ipv6() == first_is_v6);
-    let mut other = other.into_iter();
-    let mut mixed = Vec::with_capacity(preferred.len() + other.len());
-    for address in preferred {
-        mixed.push(address);
-        mixed.extend(other.next());
-    }
-    mixed.extend(other);
-    mixed
 }
 
 async fn greet(settings: &Settings, origin: &Origin, stream: TcpStream) -> Result<Stream, HttpError> {
@@ -217,27 +178,5 @@ impl AsyncWrite for Stream {
             Self::Plain(stream) => stream.is_write_vectored(),
             Self::Tls(stream) => stream.is_write_vectored(),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn names_of_this_machine_are_not_asked_for() {
-        for name in ["localhost", "bucket.localhost", "a.b.LOCALHOST."] {
-            let found = SystemResolver.resolve(name, 9000).await.unwrap();
-            assert_eq!(found, ["127.0.0.1:9000".parse().unwrap(), "[::1]:9000".parse().unwrap()], "{name}");
-        }
-    }
-
-    #[test]
-    fn families_alternate_and_nothing_is_lost() {
-        let at = |text: &str| text.parse::<SocketAddr>().unwrap();
-        let mixed = interleaved(vec![at("[::1]:1"), at("[::2]:1"), at("[::3]:1"), at("1.1.1.1:1")]);
-        assert_eq!(mixed, [at("[::1]:1"), at("1.1.1.1:1"), at("[::2]:1"), at("[::3]:1")]);
-        assert_eq!(interleaved(vec![at("1.1.1.1:1"), at("[::1]:1"), at("[::2]:1")]).len(), 3);
-        assert!(interleaved(Vec::new()).is_empty());
     }
 }

@@ -17,6 +17,7 @@ mod connect;
 mod pool;
 mod presented;
 mod proxy;
+mod resolve;
 mod seam;
 mod tls;
 
@@ -27,14 +28,15 @@ use std::time::Duration;
 use http::{Request, Response};
 use hyper::client::conn::http1::SendRequest;
 use pintail_core::seam::{HttpError, HttpErrorKind};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 pub use body::ByteStream;
 pub(crate) use body::{IncomingBody, OutgoingBody};
-pub use connect::{Resolve, SystemResolver};
 use pool::{Lease, Pool};
 pub use presented::Presented;
 pub use proxy::{ProxyConfig, ProxyError};
+use resolve::Lookups;
+pub use resolve::{Resolve, SystemResolver};
 pub use tls::{TlsError, TlsTrust};
 
 /// How long each stage of an exchange may take.
@@ -74,7 +76,8 @@ pub struct TransportOptions {
     pub resolver: Arc<dyn Resolve>,
     /// The time limits.
     pub timeouts: Timeouts,
-    /// How many unused connections are kept for each host.
+    /// How many unused connections are kept for each host: as many as transfers ever use at once, since a burst that pauses
+    /// for a moment would have to open the others anew.
     pub idle_per_host_max: usize,
     /// How long an unused connection is kept. S3 itself closes them after some 20 s.
     pub idle_max: Duration,
@@ -87,7 +90,7 @@ impl Default for TransportOptions {
             proxy: ProxyConfig::default(),
             resolver: Arc::new(SystemResolver),
             timeouts: Timeouts::default(),
-            idle_per_host_max: 128,
+            idle_per_host_max: 1024,
             idle_max: Duration::from_secs(15),
         }
     }
@@ -182,7 +185,7 @@ pub struct Transport {
 struct Settings {
     tls: tls::Tls,
     proxy: ProxyConfig,
-    resolver: Arc<dyn Resolve>,
+    lookups: Lookups,
     timeouts: Timeouts,
     idle_per_host_max: usize,
     idle_max: Duration,
@@ -203,7 +206,7 @@ impl Transport {
         let settings = Settings {
             tls: tls::Tls::new(options.trust)?,
             proxy: options.proxy,
-            resolver: options.resolver,
+            lookups: Lookups::new(options.resolver),
             timeouts: options.timeouts,
             idle_per_host_max: options.idle_per_host_max,
             idle_max: options.idle_max,
@@ -233,8 +236,9 @@ impl Transport {
         if let Some(proxy) = self.settings.proxy.forwarding(origin) {
             proxy.to_absolute_form(origin, &mut request)?;
         }
+        let host = self.pool.host(origin);
         loop {
-            let idle = if reuse == Reuse::Allowed { self.pool.take(origin) } else { None };
+            let idle = if reuse == Reuse::Allowed { host.take() } else { None };
             let (mut sender, reused) = match idle {
                 Some(mut sender) => match sender.ready().await {
                     Ok(()) => (sender, true),
@@ -244,10 +248,9 @@ impl Transport {
             };
             match self.exchange(origin, &mut sender, request).await {
                 Ok(response) => {
-                    let lease = Lease::new(sender, origin.clone(), Arc::clone(&self.pool));
-                    return Ok(
-                        response.map(|body| IncomingBody::new(body, lease, self.settings.timeouts.idle_body))
-                    );
+                    let lease = Lease::new(sender, host);
+                    let idle_max = self.settings.timeouts.idle_body;
+                    return Ok(response.map(|body| IncomingBody::new(body, lease, origin.clone(), idle_max)));
                 }
                 Err(Unanswered { unsent: Some(unsent), .. }) if reused => request = unsent,
                 Err(Unanswered { error, .. }) => {
@@ -268,6 +271,7 @@ impl Transport {
         request: Request<OutgoingBody>,
     ) -> Result<Response<Answered>, Unanswered> {
         let progress = request.body().progress();
+        let started = Instant::now();
         let answer = sender.try_send_request(request);
         tokio::pin!(answer);
         let mut sent = progress.sent();
@@ -282,7 +286,9 @@ impl Transport {
             Ok(response) => {
                 // An answer that came before the whole body was taken leaves the connection in the middle of it.
                 let whole = progress.is_whole();
-                Ok(response.map(|incoming| Answered { incoming, whole }))
+                // How long a large body took is no measure of how long the answer did.
+                let waited = (!progress.is_watched()).then(|| started.elapsed());
+                Ok(response.map(|incoming| Answered { incoming, whole, waited }))
             }
             Err(mut failure) => {
                 let unsent = failure.take_message();
@@ -301,6 +307,8 @@ impl Transport {
 struct Answered {
     incoming: hyper::body::Incoming,
     whole: bool,
+    /// From the request to the first byte of the answer, where the request was small.
+    waited: Option<Duration>,
 }
 
 struct Unanswered {

@@ -10,6 +10,7 @@ use super::{Around, Passing, Promised};
 use crate::error::{Operation, Result};
 use crate::object_store::ObjectStore;
 use crate::payload::ObjectBody;
+use crate::s3::Pressure;
 
 /// How many calls and bytes went through.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,6 +23,12 @@ pub struct Counts {
     pub sent_bytes: u64,
     /// Bytes of objects that were read.
     pub read_bytes: u64,
+    /// Requests that the calls became, 0 where the store is not known to send any ([`Trace::over`]).
+    pub requests: u64,
+    /// Those among them that repeated an earlier one.
+    pub retries: u64,
+    /// Answers that asked for less.
+    pub throttled: u64,
 }
 
 /// Traces every call at level `debug`, failures with their kind. Bucket names are shown, keys are not: they are data of
@@ -30,6 +37,7 @@ pub struct Counts {
 pub struct Trace {
     inner: Arc<dyn ObjectStore>,
     counters: Arc<Counters>,
+    pressure: Option<Pressure>,
 }
 
 #[derive(Debug, Default)]
@@ -48,22 +56,32 @@ struct PerOperation {
 impl Trace {
     /// Wraps a store.
     pub fn new(inner: Arc<dyn ObjectStore>) -> Self {
-        Self { inner, counters: Arc::default() }
+        Self { inner, counters: Arc::default(), pressure: None }
     }
 
-    /// Returns the counts of one operation; bytes are not told apart by operation and stay 0.
+    /// Wraps a store whose wire is known: its counts tell of requests too.
+    pub fn over(inner: Arc<dyn ObjectStore>, pressure: Pressure) -> Self {
+        Self { pressure: Some(pressure), ..Self::new(inner) }
+    }
+
+    /// Returns the counts of one operation; bytes, retries and what was throttled are not told apart by operation and stay 0.
     pub fn counts_of(&self, operation: Operation) -> Counts {
-        let counter = &self.counters.by_operation[place_of(operation)];
+        let counter = self.counters.of(operation);
         Counts {
             calls: counter.calls.load(Ordering::Relaxed),
             failed: counter.failed.load(Ordering::Relaxed),
+            requests: self.pressure.as_ref().map_or(0, |pressure| pressure.requests_of(operation)),
             ..Counts::default()
         }
     }
 
     /// Returns the counts of all operations together.
     pub fn counts(&self) -> Counts {
+        let wire = self.pressure.as_ref().map(Pressure::counts).unwrap_or_default();
         let mut sum = Counts {
+            requests: wire.requests,
+            retries: wire.retries,
+            throttled: wire.throttled,
             sent_bytes: self.counters.sent_bytes.load(Ordering::Relaxed),
             read_bytes: self.counters.read_bytes.load(Ordering::Relaxed),
             ..Counts::default()
@@ -77,8 +95,10 @@ impl Trace {
     }
 }
 
-fn place_of(operation: Operation) -> usize {
-    Operation::ALL.iter().position(|other| *other == operation).expect("all calls of a store are listed")
+impl Counters {
+    fn of(&self, operation: Operation) -> &PerOperation {
+        &self.by_operation[operation.place().expect("no other call goes through a wrapper")]
+    }
 }
 
 impl Around for Trace {
@@ -96,7 +116,7 @@ impl Around for Trace {
         let Passing { operation, bucket, sends_bytes, .. } = passing;
         let bucket = bucket.map(tracing::field::display);
         let started = Instant::now();
-        let counter = &self.counters.by_operation[place_of(operation)];
+        let counter = self.counters.of(operation);
         counter.calls.fetch_add(1, Ordering::Relaxed);
         let outcome = call.await;
         let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
