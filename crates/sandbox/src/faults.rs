@@ -1,6 +1,8 @@
 //! Scripted trouble. A [`Fault`] waits for the n-th call of an operation and then breaks it in one way;
-//! every operation of every service passes through here, so none can be forgotten.
+//! every operation of every service passes through here, so none can be forgotten. A [`FaultRate`] breaks a share of all calls,
+//! each in the next of several ways.
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -8,6 +10,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use crate::locked;
+use crate::world::content::scrambled;
 
 /// The services of the sandbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -26,6 +29,9 @@ pub enum Service {
     Sts,
     /// S3, by AWS's operation names.
     S3,
+    /// S3 Control: `CreateJob`, `DescribeJob`, `ListJobs`, `UpdateJobPriority`, `UpdateJobStatus`.
+    #[serde(rename = "s3-control")]
+    S3Control,
     /// IAM Access Analyzer: `ValidatePolicy`.
     #[serde(rename = "access-analyzer")]
     AccessAnalyzer,
@@ -51,6 +57,7 @@ impl Service {
             Service::Iam => "iam",
             Service::Sts => "sts",
             Service::S3 => "s3",
+            Service::S3Control => "s3-control",
             Service::AccessAnalyzer => "access-analyzer",
             Service::SsoOidc => "ssooidc",
             Service::Sso => "sso",
@@ -80,8 +87,24 @@ pub enum Effect {
     DropRequest,
     /// The request is performed and the connection ends without an answer.
     DropAnswer,
+    /// The request is not performed and the connection is reset.
+    ResetRequest,
+    /// The request is performed and the connection is reset.
+    ResetAnswer,
     /// The answer's body ends after so many bytes, and with it the connection; the promised length stays.
     CutBody(u64),
+    /// The answer's body ends in its middle, and with it the connection; an answer without a body does not come at all.
+    CutBodyMidway,
+    /// After so many bytes of the answer's body none come any more, and the connection stays open. Stopping the sandbox or
+    /// hanging up ends the wait.
+    StallBody(u64),
+    /// In the middle of the answer's body the bytes stop coming, as with [`Effect::StallBody`]; an answer without a body does not come.
+    StallBodyMidway,
+    /// After so many bytes of the request's body, or at its end if that comes first, the connection ends without an answer. The request is not
+    /// performed.
+    CutRequest(u64),
+    /// The connection ends in the middle of the request's body, as with [`Effect::CutRequest`]; at once for a request without one.
+    CutRequestMidway,
     /// The answer comes after this delay. Stopping the sandbox or hanging up ends the wait.
     Delay(Duration),
     /// The byte at this offset of the answer's body is inverted; headers and checksums stay as they were.
@@ -106,6 +129,32 @@ impl Effect {
             code: "SlowDown".into(),
             message: "Please reduce your request rate.".into(),
             retry_after_s: None,
+        }
+    }
+
+    /// Returns S3's answer to its own troubles.
+    pub fn internal_error() -> Effect {
+        Effect::status(500, "InternalError", "We encountered an internal error. Please try again.")
+    }
+
+    /// Returns a word for it: an error's code, else the name of the effect.
+    pub fn name(&self) -> &str {
+        match self {
+            Effect::Status { code, .. } => code,
+            Effect::DropRequest => "DropRequest",
+            Effect::DropAnswer => "DropAnswer",
+            Effect::ResetRequest => "ResetRequest",
+            Effect::ResetAnswer => "ResetAnswer",
+            Effect::CutBody(_) | Effect::CutBodyMidway => "CutBody",
+            Effect::StallBody(_) | Effect::StallBodyMidway => "StallBody",
+            Effect::CutRequest(_) | Effect::CutRequestMidway => "CutRequest",
+            Effect::Delay(_) => "Delay",
+            Effect::FlipByte(_) => "FlipByte",
+            Effect::FlipRequestByte(_) => "FlipRequestByte",
+            Effect::ReplaceBody(_) => "ReplaceBody",
+            Effect::SkewClock(_) => "SkewClock",
+            Effect::ExpireSessions => "ExpireSessions",
+            Effect::ForgetSessions => "ForgetSessions",
         }
     }
 
@@ -159,6 +208,72 @@ impl Fault {
     }
 }
 
+/// A share of all calls that is broken, each in the next of several ways.
+///
+/// Of every run of as many matching calls as make one fault, one is struck, at a place that the seed decides: which calls those are
+/// follows from their number alone.
+#[derive(Clone, Debug)]
+pub struct FaultRate {
+    service: Service,
+    /// Empty for all.
+    operations: Vec<String>,
+    calls_a_fault: u64,
+    seed: u64,
+    effects: Vec<Effect>,
+    seen: u64,
+    struck: usize,
+}
+
+impl FaultRate {
+    /// Returns a rate of so many faults in a thousand calls of `service`: errors 500 and 503, connections that are reset before or after the
+    /// request was performed, bodies that break off in either direction, answers that stall.
+    ///
+    /// # Panics
+    /// When the rate is not between 1 and 1000.
+    pub fn new(service: Service, per_mille: u16, seed: u64) -> FaultRate {
+        assert!((1..=1000).contains(&per_mille), "a rate between 1 and 1000 per mille");
+        let effects = vec![
+            Effect::internal_error(),
+            Effect::slow_down(),
+            Effect::ResetRequest,
+            Effect::ResetAnswer,
+            Effect::CutBodyMidway,
+            Effect::CutRequestMidway,
+            Effect::StallBodyMidway,
+        ];
+        let calls_a_fault = 1000 / u64::from(per_mille);
+        FaultRate { service, operations: Vec::new(), calls_a_fault, seed, effects, seen: 0, struck: 0 }
+    }
+
+    /// Counts and strikes these operations only.
+    pub fn of(self, operations: &[&str]) -> FaultRate {
+        FaultRate { operations: operations.iter().map(|&name| name.to_owned()).collect(), ..self }
+    }
+
+    /// Breaks calls in these ways, one after the other.
+    ///
+    /// # Panics
+    /// When there are none.
+    pub fn effects(self, effects: Vec<Effect>) -> FaultRate {
+        assert!(!effects.is_empty(), "at least one effect");
+        FaultRate { effects, ..self }
+    }
+
+    fn strike(&mut self, service: Service, operation: &str) -> Option<Effect> {
+        let named = self.operations.is_empty() || self.operations.iter().any(|name| name == operation);
+        if service != self.service || !named {
+            return None;
+        }
+        let (run, place) = (self.seen / self.calls_a_fault, self.seen % self.calls_a_fault);
+        self.seen += 1;
+        if scrambled(self.seed ^ scrambled(run)) % self.calls_a_fault != place {
+            return None;
+        }
+        self.struck += 1;
+        Some(self.effects[(self.struck - 1) % self.effects.len()].clone())
+    }
+}
+
 /// The script of faults of one sandbox.
 #[derive(Debug, Default)]
 pub struct Faults {
@@ -168,7 +283,9 @@ pub struct Faults {
 #[derive(Debug, Default)]
 struct Script {
     pending: Vec<Fault>,
+    rates: Vec<FaultRate>,
     fired: usize,
+    struck: BTreeMap<String, usize>,
 }
 
 impl Faults {
@@ -177,9 +294,21 @@ impl Faults {
         locked(&self.script).pending.push(fault);
     }
 
-    /// Removes all faults that have not run out.
+    /// Breaks a share of all calls from now on, until [`Faults::clear`].
+    pub fn add_rate(&self, rate: FaultRate) {
+        locked(&self.script).rates.push(rate);
+    }
+
+    /// Removes all faults that have not run out, and all rates.
     pub fn clear(&self) {
-        locked(&self.script).pending.clear();
+        let mut script = locked(&self.script);
+        script.pending.clear();
+        script.rates.clear();
+    }
+
+    /// Returns how often each effect struck so far, by [`Effect::name`].
+    pub fn struck(&self) -> BTreeMap<String, usize> {
+        locked(&self.script).struck.clone()
     }
 
     /// Returns how many calls were struck so far.
@@ -200,6 +329,10 @@ impl Faults {
             }
         }
         script.pending.retain(|fault| fault.times > 0);
+        effects.extend(script.rates.iter_mut().filter_map(|rate| rate.strike(service, operation)));
+        for effect in &effects {
+            *script.struck.entry(effect.name().to_owned()).or_default() += 1;
+        }
         script.fired += usize::from(!effects.is_empty());
         effects
     }
@@ -229,5 +362,34 @@ mod tests {
         assert_eq!(faults.strike(Service::Sts, "GetCallerIdentity", "/x").len(), 1);
         faults.clear();
         assert!(faults.strike(Service::Sts, "AssumeRole", "/x").is_empty());
+    }
+
+    #[test]
+    fn a_rate_strikes_one_call_of_each_run_and_takes_its_effects_in_turn() {
+        let places = |seed| {
+            let faults = Faults::default();
+            faults.add_rate(FaultRate::new(Service::S3, 10, seed));
+            let struck = (0..1400).filter(|_| !faults.strike(Service::S3, "GetObject", "/").is_empty());
+            let places: Vec<u32> = struck.collect();
+            assert_eq!(faults.struck().len(), 7, "{:?}", faults.struck());
+            assert!(faults.struck().values().all(|count| *count == 2), "{:?}", faults.struck());
+            places
+        };
+        let first = places(1);
+        assert_eq!(first.iter().map(|place| place / 100).collect::<Vec<_>>(), (0..14).collect::<Vec<_>>());
+        assert_eq!(first, places(1));
+        assert_ne!(first, places(2));
+    }
+
+    #[test]
+    fn a_rate_minds_service_and_operation() {
+        let faults = Faults::default();
+        let rate = FaultRate::new(Service::S3, 1000, 1).of(&["PutObject"]).effects(vec![Effect::DropAnswer]);
+        faults.add_rate(rate);
+        assert!(faults.strike(Service::S3, "GetObject", "/").is_empty());
+        assert!(faults.strike(Service::Sts, "PutObject", "/").is_empty());
+        assert_eq!(faults.strike(Service::S3, "PutObject", "/").len(), 1);
+        faults.clear();
+        assert!(faults.strike(Service::S3, "PutObject", "/").is_empty());
     }
 }

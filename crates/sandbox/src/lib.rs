@@ -25,11 +25,12 @@
 //!
 //! Where things are: `issuer` with `graph`, `query` with `iam` and `sts`, `analyzer`, `s3`, and `doors` with `center`, `metadata` and
 //! `signin` are the services; `policy` decides;
-//! `sigv4` and `jose` verify; `world` is the state; `server` is the road in, where [`Faults`] strike and
+//! `sigv4` and `jose` verify; `world` is the state; `server` is the road in, where [`Faults`] strike, [`Moments`] come and
 //! the [`Recorder`] listens; [`visitor`] plays a person at a browser.
 
 mod analyzer;
 mod authority;
+mod batch;
 mod center;
 mod clock;
 mod doors;
@@ -38,6 +39,7 @@ mod iam;
 mod issuer;
 mod jose;
 mod metadata;
+mod moments;
 mod options;
 mod params;
 mod policy;
@@ -48,6 +50,7 @@ mod s3;
 mod server;
 mod signin;
 mod sigv4;
+mod socket;
 mod sts;
 mod summary;
 #[cfg(test)]
@@ -63,13 +66,15 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 pub use clock::{Clock, SettableClock, SystemClock};
-pub use faults::{Effect, Fault, Faults, Service};
+pub use faults::{Effect, Fault, FaultRate, Faults, Service};
+pub use moments::{Moment, Moments, Phase};
 pub use options::{Lifetimes, Options, StartError};
 pub use random::{Random, SeededRandom, SystemRandom};
 pub use recorder::{Call, Recorder};
 pub use summary::{ContainerDoor, EmptyCloud, KeyUser, Person, Summary};
 pub use world::{
-    AZURE_CLI_SCOPES, AdminKey, App, Certificate, DirectoryRole, Group, Home, Platform, Role, User, World,
+    AZURE_CLI_SCOPES, AdminKey, App, Certificate, DirectoryRole, Group, HeldObject, HeldPart, HeldUpload,
+    Home, Ledger, Platform, Receipt, Role, User, World,
 };
 
 use server::Port;
@@ -125,6 +130,11 @@ impl Sandbox {
     /// Returns the script of faults.
     pub fn faults(&self) -> &Faults {
         &self.core.faults
+    }
+
+    /// Returns the count of requests to S3, on which a test sets a moment to act at.
+    pub fn moments(&self) -> &Moments {
+        &self.core.moments
     }
 
     /// Returns the record of requests and secrets.

@@ -99,6 +99,8 @@ pub struct Lifetimes {
     pub container_credential_s: i64,
     /// The console's sign-in tokens.
     pub signin_token_s: i64,
+    /// The longest that STS lets a role's session live, whatever was asked for: for tests of renewal, since AWS gives none below 900.
+    pub role_session_max_s: i64,
 }
 
 impl Default for Lifetimes {
@@ -121,6 +123,7 @@ impl Default for Lifetimes {
             instance_credential_s: 6 * 3600,
             container_credential_s: 6 * 3600,
             signin_token_s: 900,
+            role_session_max_s: 43_200,
         }
     }
 }

@@ -131,6 +131,14 @@ async fn administration_through_boto3_and_the_cli() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn batch_jobs_through_boto3() {
+    let sandbox = Sandbox::start(Options::default()).await.unwrap();
+    run("batch.py", &sandbox, json!({"account_id": sandbox.summary().account_id})).await;
+    assert!(sandbox.recorder().count(Service::S3Control, "CreateJob") > 5);
+    sandbox.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn identity_through_boto3_and_the_cli() {
     let sandbox = Sandbox::start(Options::default()).await.unwrap();
     run("identity.py", &sandbox, json!({})).await;

@@ -7,6 +7,8 @@
 //! - [`scheme`] and [`keychain`]: a desktop that opens custom schemes, a Secret Service that is unlocked.
 //! - [`raw`]: sign-in and exchange in plain requests, without the code under test.
 //! - [`proxy`]: a network that is slow or breaks.
+//! - `killing`: a run that dies at a chosen moment of S3.
+//! - [`names`] and [`trap`]: hostile keys, odd names, and a target folder with planted links.
 //! - [`record`] and [`secrets`]: what was printed, what was secret, and the proof that the two never met.
 //! - [`tidy`]: the rules of the house as functions.
 //!
@@ -19,7 +21,10 @@ pub mod cloud;
 pub mod environment;
 pub mod http;
 pub mod keychain;
+#[cfg(feature = "sandbox")]
+pub mod killing;
 pub mod markup;
+pub mod names;
 pub mod output;
 pub mod person;
 pub mod process;
@@ -29,3 +34,4 @@ pub mod record;
 pub mod scheme;
 pub mod secrets;
 pub mod tidy;
+pub mod trap;

@@ -36,6 +36,8 @@ pub(crate) struct Principals {
     pub(crate) anyone: bool,
     pub(crate) aws: Vec<String>,
     pub(crate) federated: Vec<String>,
+    /// Services, as `batchoperations.s3.amazonaws.com`.
+    pub(crate) services: Vec<String>,
 }
 
 /// One operator over one key.
@@ -201,7 +203,8 @@ fn selection(object: &Map<String, Value>, name: &str) -> Result<Option<Selection
 }
 
 fn principals(value: &Value, negated: bool) -> Result<Principals, Malformed> {
-    let mut principals = Principals { negated, anyone: false, aws: Vec::new(), federated: Vec::new() };
+    let mut principals =
+        Principals { negated, anyone: false, aws: Vec::new(), federated: Vec::new(), services: Vec::new() };
     match value {
         Value::String(text) if text == "*" => principals.anyone = true,
         Value::Object(kinds) => {
@@ -209,7 +212,8 @@ fn principals(value: &Value, negated: bool) -> Result<Principals, Malformed> {
                 match kind.as_str() {
                     "AWS" => principals.aws = texts(value)?,
                     "Federated" => principals.federated = texts(value)?,
-                    "Service" | "CanonicalUser" => {}
+                    "Service" => principals.services = texts(value)?,
+                    "CanonicalUser" => {}
                     other => return Err(Malformed(format!("Invalid principal in policy: \"{other}\""))),
                 }
             }

@@ -24,6 +24,8 @@ pub(crate) enum Asker<'a> {
     Aws(&'a [String]),
     /// A web identity, by its provider's ARN.
     Federated(&'a str),
+    /// A service of AWS itself, which takes a role.
+    Service(&'a str),
     /// A request without a signature.
     Nobody,
     /// Nobody in particular: identity policies.
@@ -132,6 +134,7 @@ fn includes(principals: &Principals, asker: Asker<'_>) -> bool {
         }
         Asker::Nobody => principals.anyone || principals.aws.iter().any(|wanted| wanted == "*"),
         Asker::Federated(provider) => principals.federated.iter().any(|wanted| wanted == provider),
+        Asker::Service(name) => principals.services.iter().any(|wanted| wanted == name),
         Asker::Unnamed => true,
     };
     named != principals.negated

@@ -60,6 +60,9 @@ impl S3Access for Gate {
                 let (principal, _) = account.key(access_key).ok_or_else(denied)?;
                 check_time(&caller)?;
                 check_session(&principal, token.as_deref(), caller.now)?;
+                if !account.spend_call(access_key) {
+                    return Err(expired_token());
+                }
                 principal
             }
         };
@@ -218,6 +221,10 @@ fn needs(
         "DeleteBucketPolicy" => ("s3:DeleteBucketPolicy", whole),
         "GetBucketEncryption" => ("s3:GetEncryptionConfiguration", whole),
         "PutBucketEncryption" | "DeleteBucketEncryption" => ("s3:PutEncryptionConfiguration", whole),
+        "GetBucketLifecycleConfiguration" => ("s3:GetLifecycleConfiguration", whole),
+        "PutBucketLifecycleConfiguration" | "DeleteBucketLifecycle" => {
+            ("s3:PutLifecycleConfiguration", whole)
+        }
         "GetBucketLocation" => ("s3:GetBucketLocation", whole),
         "GetBucketVersioning" => ("s3:GetBucketVersioning", whole),
         "PutBucketVersioning" => ("s3:PutBucketVersioning", whole),
@@ -239,6 +246,7 @@ fn needs(
             return needs;
         }
         "DeleteObject" => (by_version("s3:DeleteObject", "s3:DeleteObjectVersion"), object),
+        "RestoreObject" => ("s3:RestoreObject", object),
         "GetObjectTagging" => (by_version("s3:GetObjectTagging", "s3:GetObjectVersionTagging"), object),
         "PutObjectTagging" => (by_version("s3:PutObjectTagging", "s3:PutObjectVersionTagging"), object),
         "DeleteObjectTagging" => {

@@ -4,11 +4,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::HeaderMap;
-use s3s::crypto::{Checksum as _, Crc32, Crc32c, Crc64Nvme, Md5, Sha1, Sha256};
+use s3s::crypto::{Crc32, Crc32c, Crc64Nvme, Md5, Sha1, Sha256};
 use s3s::dto::{ChecksumAlgorithm, ChecksumType};
 use s3s::{S3Error, S3Result, s3_error};
 
 use crate::random::hex;
+use crate::world::content::Content;
 
 /// A checksum algorithm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,15 +72,21 @@ impl Algorithm {
         if self == Algorithm::Crc64Nvme { Kind::FullObject } else { Kind::Composite }
     }
 
-    fn digest(self, data: &[u8]) -> Vec<u8> {
+    fn digest(self, data: &Content) -> Vec<u8> {
         match self {
-            Algorithm::Crc32 => Crc32::checksum(data).to_vec(),
-            Algorithm::Crc32c => Crc32c::checksum(data).to_vec(),
-            Algorithm::Crc64Nvme => Crc64Nvme::checksum(data).to_vec(),
-            Algorithm::Sha1 => Sha1::checksum(data).to_vec(),
-            Algorithm::Sha256 => Sha256::checksum(data).to_vec(),
+            Algorithm::Crc32 => digest_with::<Crc32>(data),
+            Algorithm::Crc32c => digest_with::<Crc32c>(data),
+            Algorithm::Crc64Nvme => digest_with::<Crc64Nvme>(data),
+            Algorithm::Sha1 => digest_with::<Sha1>(data),
+            Algorithm::Sha256 => digest_with::<Sha256>(data),
         }
     }
+}
+
+fn digest_with<H: s3s::crypto::Checksum>(data: &Content) -> Vec<u8> {
+    let mut hasher = H::new();
+    data.read().for_each(|bytes| hasher.update(&bytes));
+    hasher.finalize().as_ref().to_vec()
 }
 
 impl Kind {
@@ -92,21 +99,25 @@ impl Kind {
 }
 
 impl Checksum {
-    pub(crate) fn of(algorithm: Algorithm, data: &[u8]) -> Checksum {
+    pub(crate) fn of(algorithm: Algorithm, data: &Content) -> Checksum {
         Checksum { algorithm, kind: Kind::FullObject, value: STANDARD.encode(algorithm.digest(data)) }
     }
 
     /// The checksum over the parts' checksums.
     pub(super) fn composite<'a>(algorithm: Algorithm, parts: impl Iterator<Item = &'a Checksum>) -> Checksum {
         let digests: Vec<Vec<u8>> = parts.filter_map(|part| STANDARD.decode(&part.value).ok()).collect();
-        let value = format!("{}-{}", STANDARD.encode(algorithm.digest(&digests.concat())), digests.len());
+        let value = format!(
+            "{}-{}",
+            STANDARD.encode(algorithm.digest(&Content::from(Bytes::from(digests.concat())))),
+            digests.len()
+        );
         Checksum { algorithm, kind: Kind::Composite, value }
     }
 }
 
 /// The MD5 in hexadecimal: the ETag of a single upload.
-pub(crate) fn md5(data: &[u8]) -> String {
-    hex(Md5::checksum(data).as_ref())
+pub(crate) fn md5(data: &Content) -> String {
+    hex(&digest_with::<Md5>(data))
 }
 
 /// What a client said about the bytes it sends.
@@ -129,8 +140,8 @@ impl Claims {
         self
     }
 
-    /// Holds the claims against the bytes; gives the checksum to keep, if the client named one.
-    pub(super) fn verify(&self, data: &Bytes) -> S3Result<Option<Checksum>> {
+    /// Holds the claims against the bytes and their MD5; gives the checksum to keep, if the client named one.
+    pub(super) fn verify(&self, data: &Content, md5: &[u8]) -> S3Result<Option<Checksum>> {
         if let Some(claimed) = &self.content_md5 {
             let digest = STANDARD
                 .decode(claimed)
@@ -138,7 +149,7 @@ impl Claims {
             if digest.len() != 16 {
                 return Err(s3_error!(InvalidDigest, "The Content-MD5 you specified is not valid."));
             }
-            if digest != Md5::checksum(data).as_ref() as &[u8] {
+            if digest != md5 {
                 return Err(s3_error!(
                     BadDigest,
                     "The Content-MD5 you specified did not match what we received."
@@ -219,21 +230,24 @@ mod tests {
     fn known_values() {
         // The check values of the catalogue of CRCs and of the hash standards, over "123456789".
         let data = b"123456789";
-        let of = |algorithm| Checksum::of(algorithm, data).value;
+        let data = Content::from(Bytes::from_static(data));
+        let of = |algorithm| Checksum::of(algorithm, &data).value;
         assert_eq!(of(Algorithm::Crc32), STANDARD.encode(0xcbf4_3926_u32.to_be_bytes()));
         assert_eq!(of(Algorithm::Crc32c), STANDARD.encode(0xe306_9283_u32.to_be_bytes()));
         assert_eq!(of(Algorithm::Crc64Nvme), STANDARD.encode(0xae8b_1486_0a79_9888_u64.to_be_bytes()));
-        assert_eq!(md5(data), "25f9e794323b453885f5181f1b624d0b");
+        assert_eq!(md5(&data), "25f9e794323b453885f5181f1b624d0b");
     }
 
     #[test]
     fn claims_are_held_against_the_bytes() {
-        let data = Bytes::from_static(b"123456789");
+        let data = Content::from(Bytes::from_static(b"123456789"));
+        let digest = digest_with::<Md5>(&data);
         let claim = |algorithm, value: &str| Claims {
             values: vec![(algorithm, value.to_owned())],
             ..Claims::default()
         };
-        let code = |claims: Claims| claims.verify(&data).map_err(|error| error.code().as_str().to_owned());
+        let code =
+            |claims: Claims| claims.verify(&data, &digest).map_err(|error| error.code().as_str().to_owned());
         assert_eq!(code(Claims::default()), Ok(None));
         assert!(code(claim(Algorithm::Crc32, "y/Q5Jg==")).unwrap().is_some());
         assert_eq!(code(claim(Algorithm::Crc32, "AAAAAA==")), Err("BadDigest".into()));

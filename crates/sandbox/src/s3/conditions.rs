@@ -5,9 +5,11 @@ use jiff::Timestamp as Moment;
 use s3s::dto::{ETagCondition, Timestamp};
 use s3s::{S3Error, S3Result, s3_error};
 
-use super::{no_such_key, timestamp};
+use super::{Asked, no_such_key, timestamp};
 use crate::clock::http_date;
-use crate::world::storage::{Blob, Bucket, Version};
+use crate::locked;
+use crate::world::Core;
+use crate::world::storage::{Blob, Bucket};
 
 /// The four conditions of a read.
 pub(super) struct Conditions<'a> {
@@ -57,7 +59,10 @@ pub(super) fn check_write(
     if_match: Option<&ETagCondition>,
     if_none_match: Option<&ETagCondition>,
 ) -> S3Result<()> {
-    let current: Option<(&Version, _)> = bucket.current(key);
+    if (if_match, if_none_match) == (None, None) {
+        return Ok(());
+    }
+    let current = bucket.current(key);
     match if_none_match {
         Some(ETagCondition::Any) if current.is_some() => return Err(failed()),
         Some(ETagCondition::ETag(_)) => {
@@ -74,6 +79,56 @@ pub(super) fn check_write(
         (Some(condition), Some((_, blob))) if fits(condition, &blob.etag) => Ok(()),
         (Some(_), Some(_)) => Err(failed()),
     }
+}
+
+/// A conditional write under way. Its end, however it comes, is noticed.
+pub(super) struct UnderWay<'a> {
+    core: &'a Core,
+    bucket: &'a str,
+    number: u64,
+}
+
+impl<'a> UnderWay<'a> {
+    pub(super) fn begin(asked: &Asked<'a>, bucket: &'a str, key: &str) -> UnderWay<'a> {
+        let mut storage = locked(&asked.core.storage);
+        let mut number = 0;
+        if let Some(bucket) = storage.buckets.get_mut(bucket) {
+            number = bucket.under_way.last_key_value().map_or(0, |(last, _)| last + 1);
+            bucket.under_way.insert(number, (key.to_owned(), false));
+        }
+        UnderWay { core: asked.core, bucket, number }
+    }
+
+    /// Whoever deletes what a condition is about while the bytes arrive makes the two conflict: S3 cannot say which of
+    /// them came first.
+    pub(super) fn check(&self, bucket: &Bucket) -> S3Result<()> {
+        if bucket.under_way.get(&self.number).is_some_and(|(_, deleted)| *deleted) {
+            return Err(s3_error!(
+                ConditionalRequestConflict,
+                "The conditional request cannot succeed due to a conflicting operation against this resource."
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        let mut storage = locked(&self.core.storage);
+        if let Some(bucket) = storage.buckets.get_mut(self.bucket) {
+            bucket.under_way.remove(&self.number);
+        }
+    }
+}
+
+/// Reads `If-Match` and `If-None-Match` of a copy, which `s3s` knows for other writes only.
+pub(super) fn written_if(headers: &HeaderMap) -> S3Result<(Option<ETagCondition>, Option<ETagCondition>)> {
+    let read = |name: header::HeaderName| {
+        let Some(value) = headers.get(name) else { return Ok(None) };
+        let invalid = || s3_error!(InvalidArgument, "The condition is no entity tag");
+        ETagCondition::parse_http_header(value.as_bytes()).map(Some).map_err(|_| invalid())
+    };
+    Ok((read(header::IF_MATCH)?, read(header::IF_NONE_MATCH)?))
 }
 
 fn fits(condition: &ETagCondition, etag: &str) -> bool {

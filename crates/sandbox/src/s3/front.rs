@@ -2,6 +2,7 @@
 //! addresses by the sandbox's clock, bodies where HTTP wants none, the identifiers of every answer.
 
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
@@ -17,13 +18,14 @@ use super::Store;
 use super::access::{Caller, Gate};
 use super::auth::{Hosts, Keys, split_host};
 use super::operation;
+use super::restore::Answered;
 use crate::clock::after;
 use crate::faults::Effect;
 use crate::locked;
 use crate::query::element;
 use crate::server::{Body, Broken, Inbound, full};
 use crate::sigv4::Claim;
-use crate::world::Core;
+use crate::world::{Core, Receiving};
 
 const LONGEST_PRESIGNED_S: i64 = 604_800;
 const SKEW_S: i64 = 900;
@@ -77,7 +79,10 @@ impl Front {
 
     /// Performs a request.
     pub(crate) async fn answer(&self, core: &Core, inbound: &Inbound, body: Body) -> Response<Body> {
-        let (bucket, _) = address(inbound);
+        let (bucket, key) = address(inbound);
+        let mut receiving = receive(core, inbound, bucket.as_deref(), key.as_deref());
+        let counter = receiving.as_ref().map(Receiving::counter);
+        let body = Lent { body: Arc::new(Mutex::new(body)), counter };
         let bucket_region = bucket
             .as_deref()
             .and_then(|bucket| locked(&core.storage).buckets.get(bucket).map(|bucket| bucket.region.clone()));
@@ -88,6 +93,11 @@ impl Front {
             }
             Ok((caller, query, headers)) => self.pass(inbound, body, caller, query, headers).await,
         };
+        if let Some(receiving) = &mut receiving
+            && response.status().is_success()
+        {
+            receiving.keep();
+        }
         finish(&mut response, inbound, bucket_region.as_deref());
         response
     }
@@ -95,7 +105,7 @@ impl Front {
     async fn pass(
         &self,
         inbound: &Inbound,
-        body: Body,
+        lent: Lent,
         caller: Caller,
         query: Option<String>,
         headers: http::HeaderMap,
@@ -108,7 +118,6 @@ impl Front {
         };
         let target =
             query.map_or_else(|| inbound.path().to_owned(), |query| format!("{}?{query}", inbound.path()));
-        let lent = Lent(Arc::new(Mutex::new(body)));
         let request = Request::builder()
             .method(inbound.method.clone())
             .uri(target)
@@ -117,7 +126,10 @@ impl Front {
         *request.headers_mut() = headers;
         request.extensions_mut().insert(caller);
         match self.service.call(request).await {
-            Ok(response) => {
+            Ok(mut response) => {
+                if let Some(Answered(status)) = response.extensions().get().copied() {
+                    *response.status_mut() = status;
+                }
                 if !response.status().is_success() {
                     take_in(lent).await;
                 }
@@ -133,28 +145,37 @@ impl Front {
 
 /// A body that can still be read when whoever was given it has refused it.
 #[derive(Clone)]
-struct Lent(Arc<Mutex<Body>>);
+struct Lent {
+    body: Arc<Mutex<Body>>,
+    /// Where its bytes are counted.
+    counter: Option<Arc<AtomicU64>>,
+}
 
 impl http_body::Body for Lent {
     type Data = Bytes;
     type Error = Broken;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        Pin::new(&mut *locked(&self.0)).poll_frame(cx)
+        let polled = Pin::new(&mut *locked(&self.body)).poll_frame(cx);
+        if let (Some(counter), Poll::Ready(Some(Ok(frame)))) = (&self.counter, &polled) {
+            let count = frame.data_ref().map_or(0, Bytes::len);
+            counter.fetch_add(count as u64, Ordering::Relaxed);
+        }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
-        locked(&self.0).is_end_stream()
+        locked(&self.body).is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        locked(&self.0).size_hint()
+        locked(&self.body).size_hint()
     }
 }
 
 /// Reads what is still being sent to a request that is refused without it: a client in the middle of its bytes would see the
 /// connection break, and not the answer.
-async fn take_in(mut body: impl http_body::Body<Data = Bytes> + Unpin) {
+pub(crate) async fn take_in(mut body: impl http_body::Body<Data = Bytes> + Unpin) {
     const BYTES_MAX: usize = 64 << 20;
     let mut taken = 0;
     while let Some(Ok(frame)) = body.frame().await {
@@ -163,6 +184,27 @@ async fn take_in(mut body: impl http_body::Body<Data = Bytes> + Unpin) {
             return;
         }
     }
+}
+
+/// Begins to count what arrives, where the request carries bytes of an object.
+fn receive<'a>(
+    core: &'a Core,
+    inbound: &Inbound,
+    bucket: Option<&str>,
+    key: Option<&str>,
+) -> Option<Receiving<'a>> {
+    let (bucket, key) = (bucket?, key?);
+    let query = inbound.query();
+    let part = match operation::name(&inbound.method, Some(bucket), Some(key), &query, &inbound.headers) {
+        "PutObject" => None,
+        "UploadPart" => Some((
+            query.get("partNumber")?.parse().ok()?,
+            query.get("uploadId").unwrap_or_default().to_owned(),
+        )),
+        _ => return None,
+    };
+    let length = inbound.header("x-amz-decoded-content-length").and_then(|length| length.parse().ok());
+    Some(Receiving::begin(core, bucket, key, part, length))
 }
 
 /// The answer of a scripted `Status` fault.

@@ -15,7 +15,7 @@ use s3s::{S3Request, S3Response, S3Result, s3_error};
 use super::buckets::owner;
 use super::{Asked, done, no_such_bucket, timestamp};
 use crate::locked;
-use crate::world::storage::{Blob, Bucket as Stored, Version};
+use crate::world::storage::{Blob, Bucket as Stored, Versions};
 
 pub(super) const MOST_KEYS: i32 = 1000;
 const IN_URL_ENCODING: &AsciiSet =
@@ -122,7 +122,7 @@ fn list(asked: &Asked<'_>, wanted: &Wanted<'_>) -> S3Result<Listed> {
     let owner = wanted.with_owner.then(|| owner(asked));
     let storage = locked(&asked.core.storage);
     let bucket = storage.buckets.get(wanted.bucket).ok_or_else(no_such_bucket)?;
-    let is_current = |versions: &Vec<Version>| versions.last().is_some_and(|version| version.blob.is_some());
+    let is_current = |versions: &Versions| versions.last().is_some_and(|version| version.object.is_some());
     let limit = usize::try_from(wanted.limit).unwrap_or(0);
     let (lines, truncated) =
         page(&bucket.keys, wanted.prefix, wanted.delimiter, wanted.start, limit, is_current);
@@ -143,20 +143,20 @@ fn list(asked: &Asked<'_>, wanted: &Wanted<'_>) -> S3Result<Listed> {
 fn object(bucket: &Stored, key: &str, encode: bool, owner: Option<Owner>) -> Option<Object> {
     let (version, blob) = bucket.current(key)?;
     Some(Object {
-        checksum_algorithm: Some(vec![checksum_algorithm(blob)]),
-        checksum_type: Some(blob.checksum.kind.dto()),
+        checksum_algorithm: Some(vec![checksum_algorithm(&blob)]),
+        checksum_type: Some(blob.checksum_kind().dto()),
         e_tag: Some(ETag::Strong(blob.etag.clone())),
         key: Some(encoded(key, encode)),
         last_modified: Some(timestamp(version.modified)),
         owner,
         restore_status: None,
         size: Some(blob.data.len() as i64),
-        storage_class: Some(ObjectStorageClass::from(storage_class(blob))),
+        storage_class: Some(ObjectStorageClass::from(storage_class(&blob))),
     })
 }
 
 pub(super) fn checksum_algorithm(blob: &Blob) -> ChecksumAlgorithm {
-    ChecksumAlgorithm::from_static(blob.checksum.algorithm.name())
+    ChecksumAlgorithm::from_static(blob.checksum_algorithm().name())
 }
 
 pub(super) fn storage_class(blob: &Blob) -> String {

@@ -11,11 +11,13 @@ pub(crate) mod checksums;
 mod conditions;
 mod encryption;
 mod front;
+pub(crate) mod lifecycle;
 mod listing;
 mod multipart;
 mod objects;
 mod operation;
 mod policy;
+pub(crate) mod restore;
 mod upload;
 mod versions;
 
@@ -25,7 +27,8 @@ use jiff::Timestamp;
 use s3s::dto::*;
 use s3s::{S3, S3Error, S3Request, S3Response, S3Result, s3_error};
 
-pub(crate) use front::{Front, scripted};
+pub(crate) use front::{Front, scripted, take_in};
+pub(crate) use versions::replace_blob;
 
 use crate::world::Core;
 use access::Caller;
@@ -95,6 +98,9 @@ operations! {
     get_bucket_encryption(GetBucketEncryptionInput) -> GetBucketEncryptionOutput = encryption::get;
     put_bucket_encryption(PutBucketEncryptionInput) -> PutBucketEncryptionOutput = encryption::put;
     delete_bucket_encryption(DeleteBucketEncryptionInput) -> DeleteBucketEncryptionOutput = encryption::delete;
+    get_bucket_lifecycle_configuration(GetBucketLifecycleConfigurationInput) -> GetBucketLifecycleConfigurationOutput = lifecycle::get;
+    put_bucket_lifecycle_configuration(PutBucketLifecycleConfigurationInput) -> PutBucketLifecycleConfigurationOutput = lifecycle::put;
+    delete_bucket_lifecycle(DeleteBucketLifecycleInput) -> DeleteBucketLifecycleOutput = lifecycle::delete;
     get_bucket_policy(GetBucketPolicyInput) -> GetBucketPolicyOutput = policy::get;
     put_bucket_policy(PutBucketPolicyInput) -> PutBucketPolicyOutput = policy::put;
     delete_bucket_policy(DeleteBucketPolicyInput) -> DeleteBucketPolicyOutput = policy::delete;
@@ -113,6 +119,7 @@ operations! {
     get_object_tagging(GetObjectTaggingInput) -> GetObjectTaggingOutput = versions::tags;
     put_object_tagging(PutObjectTaggingInput) -> PutObjectTaggingOutput = versions::put_tags;
     delete_object_tagging(DeleteObjectTaggingInput) -> DeleteObjectTaggingOutput = versions::delete_tags;
+    restore_object(RestoreObjectInput) -> RestoreObjectOutput = restore::restore;
     create_multipart_upload(CreateMultipartUploadInput) -> CreateMultipartUploadOutput = multipart::create;
     upload_part(UploadPartInput) -> UploadPartOutput = multipart::upload_part;
     upload_part_copy(UploadPartCopyInput) -> UploadPartCopyOutput = multipart::copy_part;

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use bytes::BytesMut;
-use s3s::crypto::{Checksum as _, Md5};
+use bytes::Bytes;
 use s3s::dto::*;
 use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
 
@@ -12,16 +11,16 @@ use super::buckets::owner;
 use super::checksums::{Algorithm, Checksum, Claims, Kind, claims, md5, tell_checksum};
 use super::conditions::{Conditions, Purpose, check_write};
 use super::listing::{Line, encoded, marker, page, page_size, wants_encoding};
-use super::objects::{source, source_conditions};
+use super::objects::{LARGEST_COPY_BYTES, source, source_conditions};
 use super::upload::{self, headers};
 use super::{Asked, done, encryption, no_such_bucket, timestamp};
 use crate::locked;
-use crate::random::hex;
+use crate::world::content::Content;
 use crate::world::storage::{Blob, Part as StoredPart, PartSummary, Storage, Upload};
 
 const LAST_PART: i32 = 10_000;
 /// Every part but the last must have this much.
-const SMALLEST_PART_BYTES: usize = 5 << 20;
+const SMALLEST_PART_BYTES: u64 = 5 << 20;
 
 fn no_such_upload() -> S3Error {
     s3_error!(
@@ -117,8 +116,8 @@ pub(super) async fn upload_part(
     };
     encryption::may_decrypt(asked, kms_key.as_deref())?;
     let claims: Claims = claims!(input, md5: input.content_md5.clone(), chosen: wanted);
-    let (data, checksum) = upload::read(body, claims, request.trailing_headers.as_ref()).await?;
-    if let (Some(wanted), Some(given)) = (wanted, &checksum)
+    let arrived = upload::read(body, claims, request.trailing_headers.as_ref()).await?;
+    if let (Some(wanted), Some(given)) = (wanted, &arrived.checksum)
         && given.algorithm != wanted
     {
         return Err(s3_error!(
@@ -128,7 +127,12 @@ pub(super) async fn upload_part(
             given.algorithm.name().to_lowercase()
         ));
     }
-    let part = StoredPart { etag: md5(&data), data, checksum, modified: asked.now };
+    let part = StoredPart {
+        etag: arrived.etag,
+        data: arrived.data,
+        checksum: arrived.checksum,
+        modified: asked.now,
+    };
     let mut output = UploadPartOutput {
         e_tag: Some(ETag::Strong(part.etag.clone())),
         server_side_encryption: Some(encryption::algorithm(kms_key.as_ref())),
@@ -152,7 +156,7 @@ pub(super) async fn copy_part(
     check_number(input.part_number)?;
     let found = source(asked, &input.copy_source)?;
     source_conditions!(input).check(&found.blob, found.modified, Purpose::Copy)?;
-    let length = found.blob.data.len() as u64;
+    let length = found.blob.data.len();
     let data = match &input.copy_source_range {
         None => found.blob.data.clone(),
         Some(range) => {
@@ -171,13 +175,21 @@ pub(super) async fn copy_part(
                     "Range specified is not valid for source object of size: {length}"
                 ));
             }
-            let at = |offset: u64| usize::try_from(offset).map_err(|_| invalid());
-            found.blob.data.slice(at(first)?..=at(last)?)
+            found.blob.data.slice(first, last + 1)
         }
     };
-    let mut storage = locked(&asked.core.storage);
-    let upload = upload_of(&mut storage, &input.bucket, &input.key, &input.upload_id)?;
-    let checksum = upload.checksum.map(|(algorithm, _)| Checksum::of(algorithm, &data));
+    if data.len() > LARGEST_COPY_BYTES {
+        return Err(s3_error!(
+            InvalidRequest,
+            "The specified copy source is larger than the maximum allowable size for a copy source: {LARGEST_COPY_BYTES}"
+        ));
+    }
+    let chosen = {
+        let mut storage = locked(&asked.core.storage);
+        upload_of(&mut storage, &input.bucket, &input.key, &input.upload_id)?.checksum
+    };
+    // Summing up large parts happens outside the lock.
+    let checksum = chosen.map(|(algorithm, _)| Checksum::of(algorithm, &data));
     let part = StoredPart { etag: md5(&data), data, checksum, modified: asked.now };
     let mut result = CopyPartResult {
         e_tag: Some(ETag::Strong(part.etag.clone())),
@@ -187,6 +199,8 @@ pub(super) async fn copy_part(
     if let Some(checksum) = &part.checksum {
         tell_checksum!(result, checksum);
     }
+    let mut storage = locked(&asked.core.storage);
+    let upload = upload_of(&mut storage, &input.bucket, &input.key, &input.upload_id)?;
     upload.parts.insert(input.part_number, part);
     done(UploadPartCopyOutput {
         copy_part_result: Some(result),
@@ -333,16 +347,11 @@ pub(super) async fn complete(
         let upload = upload_of(&mut storage, &input.bucket, &input.key, &input.upload_id)?;
         (chosen_parts(upload, &listed)?, upload.checksum)
     };
-    // Joining and summing large parts happens outside the lock.
-    let mut data = BytesMut::with_capacity(parts.iter().map(|(_, part)| part.data.len()).sum());
-    let mut digests = Vec::with_capacity(parts.len() * 16);
-    for (_, part) in &parts {
-        data.extend_from_slice(&part.data);
-        digests.extend_from_slice(Md5::checksum(&part.data).as_ref());
-    }
-    let data = data.freeze();
+    // Summing up large objects happens outside the lock. Their bytes stay where they are.
+    let data = Content::join(parts.iter().map(|(_, part)| &part.data));
     // The digest of the digests of the parts, not of their hexadecimal forms.
-    let etag = format!("{}-{}", hex(Md5::checksum(&digests).as_ref()), parts.len());
+    let digests: Vec<u8> = parts.iter().flat_map(|(_, part)| unhex(&part.etag)).collect();
+    let etag = format!("{}-{}", md5(&Content::from(Bytes::from(digests))), parts.len());
     let checksum = match chosen {
         None => Checksum::of(Algorithm::Crc64Nvme, &data),
         Some((algorithm, Kind::FullObject)) => Checksum::of(algorithm, &data),
@@ -365,7 +374,7 @@ pub(super) async fn complete(
     });
     let blob = Blob {
         etag: etag.clone(),
-        checksum: checksum.clone(),
+        chosen_checksum: Some(checksum.clone()),
         headers: upload.headers,
         tags: upload.tags,
         kms_key: upload.kms_key,
@@ -384,6 +393,14 @@ pub(super) async fn complete(
     };
     tell_checksum!(output, checksum);
     done(output)
+}
+
+/// The bytes behind hexadecimal digits.
+fn unhex(digits: &str) -> impl Iterator<Item = u8> {
+    digits.as_bytes().chunks_exact(2).filter_map(|pair| {
+        let pair = std::str::from_utf8(pair).ok()?;
+        u8::from_str_radix(pair, 16).ok()
+    })
 }
 
 /// Holds the client's list against the parts that arrived.
@@ -434,7 +451,7 @@ fn chosen_parts(upload: &Upload, listed: &[CompletedPart]) -> S3Result<Vec<(i32,
 }
 
 /// Holds what the client says of the whole against it.
-fn check_whole(input: &CompleteMultipartUploadInput, checksum: &Checksum, length: usize) -> S3Result<()> {
+fn check_whole(input: &CompleteMultipartUploadInput, checksum: &Checksum, length: u64) -> S3Result<()> {
     let claims: Claims = claims!(input, md5: None, chosen: None);
     for (algorithm, value) in &claims.values {
         let bare = |text: &str| text.split('-').next().map(str::to_owned);
@@ -457,7 +474,7 @@ fn check_whole(input: &CompleteMultipartUploadInput, checksum: &Checksum, length
         ));
     }
     if let Some(size) = input.mpu_object_size
-        && usize::try_from(size) != Ok(length)
+        && u64::try_from(size) != Ok(length)
     {
         return Err(s3_error!(
             InvalidRequest,

@@ -5,14 +5,17 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue, header};
 use s3s::dto::*;
-use s3s::{Body, S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
+use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 
 use super::checksums::{Algorithm, Checksum as Sum, Claims, Kind, claims, md5, tell_checksum};
-use super::conditions::{Conditions, Purpose, check_write};
+use super::conditions::{Conditions, Purpose, UnderWay, check_write, written_if};
 use super::upload::{self, headers};
-use super::{Asked, done, encryption, no_such_bucket, no_such_key, timestamp};
+use super::{Asked, done, encryption, no_such_bucket, no_such_key, restore, timestamp};
 use crate::locked;
 use crate::world::storage::{Blob, Bucket as Stored, Headers, NULL_VERSION, Version};
+
+/// What one request copies at most; more is copied in parts.
+pub(super) const LARGEST_COPY_BYTES: u64 = 5 << 30;
 
 /// A version that was found, ready to be told.
 pub(super) struct Found {
@@ -32,11 +35,11 @@ pub(super) fn find(bucket: &Stored, key: &str, version_id: Option<&str>) -> S3Re
             .ok_or_else(|| s3_error!(NoSuchVersion, "The specified version does not exist."))?,
     };
     let told = bucket.keeps_versions() || version.id != NULL_VERSION;
-    match &version.blob {
+    match version.blob() {
         Some(blob) => Ok(Found {
-            blob: Arc::clone(blob),
+            blob,
             modified: version.modified,
-            version_id: told.then(|| version.id.clone()),
+            version_id: told.then(|| version.id.clone().into_owned()),
         }),
         None => {
             let mut error = if version_id.is_some() {
@@ -68,7 +71,7 @@ fn look_up(asked: &Asked<'_>, bucket: &str, key: &str, version_id: Option<&str>)
 
 /// The piece of an object that is asked for, if not all of it.
 fn piece(blob: &Blob, range: Option<&Range>, part: Option<i32>) -> S3Result<Option<Span<u64>>> {
-    let length = blob.data.len() as u64;
+    let length = blob.data.len();
     match (range, part) {
         (Some(_), Some(_)) => {
             Err(s3_error!(InvalidRequest, "Cannot specify both Range header and partNumber query parameter"))
@@ -85,7 +88,7 @@ fn piece(blob: &Blob, range: Option<&Range>, part: Option<i32>) -> S3Result<Opti
         (None, Some(number)) => {
             let mut start = 0;
             for part in &blob.parts {
-                let end = start + part.size as u64;
+                let end = start + part.size;
                 if part.number == number {
                     return Ok(Some(start..end));
                 }
@@ -121,7 +124,7 @@ macro_rules! describe {
         let blob = &$found.blob;
         let headers = &blob.headers;
         let input = &$input;
-        let length = blob.data.len() as u64;
+        let length = blob.data.len();
         let mut output = $output {
             accept_ranges: Some("bytes".to_owned()),
             cache_control: input.response_cache_control.clone().or_else(|| headers.cache_control.clone()),
@@ -170,8 +173,9 @@ macro_rules! describe {
         let wants_checksum =
             input.checksum_mode.as_ref().is_some_and(|mode| mode.as_str() == ChecksumMode::ENABLED);
         if wants_checksum && $span.is_none() {
-            tell_checksum!(output, blob.checksum);
-            output.checksum_type = Some(blob.checksum.kind.dto());
+            let checksum = blob.checksum();
+            tell_checksum!(output, checksum);
+            output.checksum_type = Some(checksum.kind.dto());
         }
         output
     }};
@@ -210,7 +214,8 @@ pub(super) async fn head(
     let found = look_up(asked, &input.bucket, &input.key, input.version_id.as_deref())?;
     conditions!(input).check(&found.blob, found.modified, Purpose::Read)?;
     let span = piece(&found.blob, input.range.as_ref(), input.part_number)?;
-    let output = describe!(found, span, input, HeadObjectOutput);
+    let mut output = describe!(found, span, input, HeadObjectOutput);
+    output.restore = restore::told(&found.blob, asked.now);
     let status = if span.is_some() { http::StatusCode::PARTIAL_CONTENT } else { http::StatusCode::OK };
     Ok(S3Response::with_status(output, status))
 }
@@ -223,19 +228,17 @@ pub(super) async fn get(
     let found = look_up(asked, &input.bucket, &input.key, input.version_id.as_deref())?;
     conditions!(input).check(&found.blob, found.modified, Purpose::Read)?;
     let span = piece(&found.blob, input.range.as_ref(), input.part_number)?;
+    restore::check_readable(&found.blob, asked.now)?;
     encryption::may_decrypt(asked, found.blob.kms_key.as_deref())?;
     let mut output = describe!(found, span, input, GetObjectOutput);
+    output.restore = restore::told(&found.blob, asked.now);
     let data = match span {
-        Some(span) => found.blob.data.slice(within(&span)),
+        Some(span) => found.blob.data.slice(span.start, span.end),
         None => found.blob.data.clone(),
     };
     output.tag_count = Some(found.blob.tags.len() as i32).filter(|count| *count > 0);
-    output.body = Some(StreamingBlob::from(Body::from(data)));
+    output.body = Some(StreamingBlob::new(data.read()));
     done(output)
-}
-
-fn within(span: &Span<u64>) -> Span<usize> {
-    usize::try_from(span.start).unwrap_or(usize::MAX)..usize::try_from(span.end).unwrap_or(usize::MAX)
 }
 
 pub(super) async fn attributes(
@@ -268,8 +271,9 @@ pub(super) async fn attributes(
         output.storage_class = Some(StorageClass::from_static(StorageClass::STANDARD));
     }
     if wants(ObjectAttributes::CHECKSUM) {
-        let mut checksum = Checksum { checksum_type: Some(blob.checksum.kind.dto()), ..Checksum::default() };
-        tell_checksum!(checksum, blob.checksum);
+        let sum = blob.checksum();
+        let mut checksum = Checksum { checksum_type: Some(sum.kind.dto()), ..Checksum::default() };
+        tell_checksum!(checksum, sum);
         output.checksum = Some(checksum);
     }
     if wants(ObjectAttributes::OBJECT_PARTS) && !blob.parts.is_empty() {
@@ -280,8 +284,11 @@ pub(super) async fn attributes(
                 ..ObjectPart::default()
             };
             if let Some(value) = &part.checksum {
-                let sum =
-                    Sum { algorithm: blob.checksum.algorithm, kind: Kind::FullObject, value: value.clone() };
+                let sum = Sum {
+                    algorithm: blob.checksum_algorithm(),
+                    kind: Kind::FullObject,
+                    value: value.clone(),
+                };
                 tell_checksum!(told, sum);
             }
             told
@@ -312,24 +319,37 @@ pub(super) async fn put(
     }
     let (algorithm, key_id) = (input.server_side_encryption.as_ref(), input.ssekms_key_id.as_deref());
     let kms_key = encryption::key_for_write(asked, &input.bucket, algorithm, key_id)?;
-    let (data, checksum) = upload::read(body, claims, request.trailing_headers.as_ref()).await?;
-    // S3 keeps a checksum of every object, asked or not.
-    let checksum = checksum.unwrap_or_else(|| Sum::of(Algorithm::Crc64Nvme, &data));
-    let blob = Blob { etag: md5(&data), checksum, headers, tags, kms_key, parts: Vec::new(), data };
+    let is_conditional = input.if_match.is_some() || input.if_none_match.is_some();
+    let under_way = is_conditional.then(|| UnderWay::begin(asked, &input.bucket, &input.key));
+    let arrived = upload::read(body, claims, request.trailing_headers.as_ref()).await?;
+    let blob = Blob {
+        data: arrived.data,
+        etag: arrived.etag,
+        chosen_checksum: arrived.checksum,
+        headers,
+        tags,
+        kms_key,
+        parts: Vec::new(),
+    };
 
     let mut output = PutObjectOutput {
         e_tag: Some(ETag::Strong(blob.etag.clone())),
-        checksum_type: Some(blob.checksum.kind.dto()),
+        checksum_type: Some(blob.checksum_kind().dto()),
         server_side_encryption: Some(encryption::algorithm(blob.kms_key.as_ref())),
         ssekms_key_id: blob.kms_key.clone(),
         ..PutObjectOutput::default()
     };
-    tell_checksum!(output, blob.checksum);
+    let checksum = blob.checksum();
+    tell_checksum!(output, checksum);
     let fresh = asked.core.ids.token(24);
     let mut storage = locked(&asked.core.storage);
     let bucket = storage.buckets.get_mut(&input.bucket).ok_or_else(no_such_bucket)?;
+    if let Some(under_way) = &under_way {
+        under_way.check(bucket)?;
+    }
     check_write(bucket, &input.key, input.if_match.as_ref(), input.if_none_match.as_ref())?;
     output.version_id = bucket.put(&input.key, blob, asked.now, fresh);
+    drop(storage);
     done(output)
 }
 
@@ -339,6 +359,7 @@ pub(super) fn source(asked: &Asked<'_>, source: &CopySource) -> S3Result<Found> 
         return Err(s3_error!(NotImplemented, "Access points are not part of this sandbox"));
     };
     let found = look_up(asked, bucket, key, version_id.as_deref())?;
+    restore::check_readable(&found.blob, asked.now)?;
     encryption::may_decrypt(asked, found.blob.kms_key.as_deref())?;
     Ok(found)
 }
@@ -350,6 +371,12 @@ pub(super) async fn copy(
     let input = &request.input;
     let found = source(asked, &input.copy_source)?;
     source_conditions!(input).check(&found.blob, found.modified, Purpose::Copy)?;
+    if found.blob.data.len() > LARGEST_COPY_BYTES {
+        return Err(s3_error!(
+            InvalidRequest,
+            "The specified copy source is larger than the maximum allowable size for a copy source: {LARGEST_COPY_BYTES}"
+        ));
+    }
     let replaces = |directive: Option<&str>| directive == Some("REPLACE");
     let replace_headers = replaces(input.metadata_directive.as_ref().map(MetadataDirective::as_str));
     let replace_tags = replaces(input.tagging_directive.as_ref().map(TaggingDirective::as_str));
@@ -369,16 +396,21 @@ pub(super) async fn copy(
     } else {
         Headers {
             storage_class: input.storage_class.as_ref().map(|class| class.as_str().to_owned()),
+            restored_until: None,
             ..found.blob.headers.clone()
         }
     };
     let algorithm = match &input.checksum_algorithm {
         Some(name) => Algorithm::parse(name.as_str())?,
-        None => found.blob.checksum.algorithm,
+        None => found.blob.checksum_algorithm(),
     };
+    // What is known of the very same bytes is not computed again.
+    let (kind, known) = (found.blob.checksum_kind(), found.blob.checksum_algorithm());
+    let same = (kind, known) == (Kind::FullObject, algorithm);
+    let checksum = if same { found.blob.checksum() } else { Sum::of(algorithm, &data) };
     let blob = Blob {
-        etag: md5(&data),
-        checksum: Sum::of(algorithm, &data),
+        etag: if found.blob.parts.is_empty() { found.blob.etag.clone() } else { md5(&data) },
+        chosen_checksum: Some(checksum.clone()),
         headers,
         tags: if replace_tags { upload::tags(input.tagging.as_deref())? } else { found.blob.tags.clone() },
         kms_key: kms_key.clone(),
@@ -388,13 +420,15 @@ pub(super) async fn copy(
     let mut result = CopyObjectResult {
         e_tag: Some(ETag::Strong(blob.etag.clone())),
         last_modified: Some(timestamp(asked.now)),
-        checksum_type: Some(blob.checksum.kind.dto()),
+        checksum_type: Some(checksum.kind.dto()),
         ..CopyObjectResult::default()
     };
-    tell_checksum!(result, blob.checksum);
+    tell_checksum!(result, checksum);
     let fresh = asked.core.ids.token(24);
     let mut storage = locked(&asked.core.storage);
     let bucket = storage.buckets.get_mut(&input.bucket).ok_or_else(no_such_bucket)?;
+    let (if_match, if_none_match) = written_if(&request.headers)?;
+    check_write(bucket, &input.key, if_match.as_ref(), if_none_match.as_ref())?;
     let version_id = bucket.put(&input.key, blob, asked.now, fresh);
     done(CopyObjectOutput {
         copy_object_result: Some(result),

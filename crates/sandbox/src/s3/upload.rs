@@ -3,39 +3,64 @@
 
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
+use s3s::crypto::{Checksum as _, Md5};
 use s3s::dto::StreamingBlob;
 use s3s::{S3Error, S3ErrorCode, S3Result, TrailingHeaders, s3_error};
 
 use super::checksums::{Checksum, Claims};
+use crate::random::hex;
+use crate::world::content::Content;
+
+/// Smaller pieces are put together, so that none of them keeps a whole buffer of its connection.
+const PIECE_BYTES: usize = 16 << 10;
+
+/// A body that was read to its end and is what was claimed.
+pub(super) struct Arrived {
+    pub(super) data: Content,
+    /// The MD5 in hexadecimal.
+    pub(super) etag: String,
+    /// The checksum that the client named.
+    pub(super) checksum: Option<Checksum>,
+}
 
 /// Reads a body and holds what was claimed about it, in headers and trailers, against it.
 pub(super) async fn read(
     body: Option<StreamingBlob>,
     claims: Claims,
     trailers: Option<&TrailingHeaders>,
-) -> S3Result<(Bytes, Option<Checksum>)> {
-    let data = collect(body).await?;
+) -> S3Result<Arrived> {
+    let mut md5 = Md5::new();
+    let data = collect(body, &mut md5).await?;
+    let md5 = md5.finalize();
     let trailers = trailers.and_then(TrailingHeaders::take);
-    let checksum = claims.with_trailers(trailers.as_ref()).verify(&data)?;
-    Ok((data, checksum))
+    let checksum = claims.with_trailers(trailers.as_ref()).verify(&data, md5.as_ref())?;
+    Ok(Arrived { data, etag: hex(md5.as_ref()), checksum })
 }
 
-async fn collect(body: Option<StreamingBlob>) -> S3Result<Bytes> {
-    let Some(mut body) = body else { return Ok(Bytes::new()) };
-    let mut first = Bytes::new();
-    let mut rest = BytesMut::new();
+/// Keeps large pieces as they came and sums them up while they are fresh.
+async fn collect(body: Option<StreamingBlob>, md5: &mut Md5) -> S3Result<Content> {
+    let Some(mut body) = body else { return Ok(Content::chunks(Vec::new())) };
+    let mut pieces = Vec::new();
+    let mut small = BytesMut::new();
     while let Some(chunk) = body.next().await {
         let chunk = chunk.map_err(|error| stream_fault(error.as_ref()))?;
-        if first.is_empty() && rest.is_empty() {
-            first = chunk;
-        } else {
-            if rest.is_empty() {
-                rest.extend_from_slice(&first);
+        md5.update(&chunk);
+        if chunk.len() >= PIECE_BYTES {
+            if !small.is_empty() {
+                pieces.push(small.split().freeze());
             }
-            rest.extend_from_slice(&chunk);
+            pieces.push(chunk);
+        } else {
+            small.extend_from_slice(&chunk);
+            if small.len() >= PIECE_BYTES {
+                pieces.push(small.split().freeze());
+            }
         }
     }
-    Ok(if rest.is_empty() { first } else { rest.freeze() })
+    if !small.is_empty() {
+        pieces.push(Bytes::copy_from_slice(&small));
+    }
+    Ok(Content::chunks(pieces))
 }
 
 /// `s3s` keeps its stream errors private; their texts tell them apart.
@@ -105,6 +130,7 @@ macro_rules! headers {
             storage_class: input.storage_class.as_ref().map(|class| class.as_str().to_owned()),
             website_redirect: input.website_redirect_location.clone(),
             metadata: input.metadata.clone().unwrap_or_default().into_iter().collect(),
+            restored_until: None,
         }
     }};
 }

@@ -1,10 +1,13 @@
 //! Versions, deletions and tags: what happens to a key besides being written.
 
+use std::sync::Arc;
+
 use http::{HeaderMap, HeaderValue};
 use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use super::buckets::owner;
+use super::conditions::check_write;
 use super::listing::{
     Line, Start, checksum_algorithm, encoded, marker, page, page_size, storage_class, wants_encoding,
 };
@@ -12,7 +15,7 @@ use super::objects::find;
 use super::upload::check_tags;
 use super::{Asked, done, no_such_bucket, timestamp};
 use crate::locked;
-use crate::world::storage::{Bucket as Stored, Versioning};
+use crate::world::storage::{Blob, Bucket as Stored, Held, Versioning};
 
 pub(super) async fn configuration(
     asked: &Asked<'_>,
@@ -144,8 +147,14 @@ struct Rows<'a> {
 impl Rows<'_> {
     /// The IDs of a key's versions, newest first, behind one of them.
     fn ids_after(&self, key: &str, after: Option<&str>) -> Vec<String> {
-        let newest_first =
-            self.bucket.keys.get(key).into_iter().flatten().rev().map(|version| version.id.clone());
+        let newest_first = self
+            .bucket
+            .keys
+            .get(key)
+            .into_iter()
+            .flatten()
+            .rev()
+            .map(|version| version.id.clone().into_owned());
         match after {
             None => newest_first.collect(),
             Some(id) => newest_first.skip_while(|other| other != id).skip(1).collect(),
@@ -158,11 +167,11 @@ impl Rows<'_> {
         let is_latest = Some(versions.last().is_some_and(|last| last.id == id));
         let (key, last_modified) = (Some(encoded(key, self.encode)), Some(timestamp(version.modified)));
         let (owner, version_id) = (Some(self.owner.clone()), Some(id.to_owned()));
-        match &version.blob {
+        match version.blob() {
             None => self.markers.push(DeleteMarkerEntry { is_latest, key, last_modified, owner, version_id }),
             Some(blob) => self.versions.push(ObjectVersion {
-                checksum_algorithm: Some(vec![checksum_algorithm(blob)]),
-                checksum_type: Some(blob.checksum.kind.dto()),
+                checksum_algorithm: Some(vec![checksum_algorithm(&blob)]),
+                checksum_type: Some(blob.checksum_kind().dto()),
                 e_tag: Some(ETag::Strong(blob.etag.clone())),
                 is_latest,
                 key,
@@ -170,7 +179,7 @@ impl Rows<'_> {
                 owner,
                 restore_status: None,
                 size: Some(blob.data.len() as i64),
-                storage_class: Some(ObjectVersionStorageClass::from(storage_class(blob))),
+                storage_class: Some(ObjectVersionStorageClass::from(storage_class(&blob))),
                 version_id,
             }),
         }
@@ -189,7 +198,7 @@ fn delete_one(asked: &Asked<'_>, bucket: &mut Stored, key: &str, version_id: Opt
         Some(id) => {
             let removed = bucket.delete_version(key, id);
             Deletion {
-                marker: removed.is_some_and(|version| version.blob.is_none()),
+                marker: removed.is_some_and(|version| version.object.is_none()),
                 version_id: Some(id.to_owned()),
             }
         }
@@ -208,7 +217,7 @@ pub(super) async fn delete(
     let mut storage = locked(&asked.core.storage);
     let bucket = storage.buckets.get_mut(&input.bucket).ok_or_else(no_such_bucket)?;
     if input.if_match.is_some() {
-        super::conditions::check_write(bucket, &input.key, input.if_match.as_ref(), None)?;
+        check_write(bucket, &input.key, input.if_match.as_ref(), None)?;
     }
     let deletion = delete_one(asked, bucket, &input.key, input.version_id.as_deref());
     done(DeleteObjectOutput {
@@ -245,6 +254,18 @@ pub(super) async fn delete_many(
         }
         let mut storage = locked(&asked.core.storage);
         let bucket = storage.buckets.get_mut(&input.bucket).ok_or_else(no_such_bucket)?;
+        if let Some(etag) = &object.e_tag {
+            let condition = ETagCondition::ETag(etag.clone());
+            if let Err(error) = check_write(bucket, &object.key, Some(&condition), None) {
+                errors.push(Error {
+                    code: Some(error.code().as_str().to_owned()),
+                    key: Some(object.key.clone()),
+                    message: error.message().map(str::to_owned),
+                    version_id: object.version_id.clone(),
+                });
+                continue;
+            }
+        }
         let deletion = delete_one(asked, bucket, &object.key, version_id);
         deleted.push(DeletedObject {
             delete_marker: deletion.marker.then_some(true),
@@ -322,15 +343,20 @@ fn replace_tags(
     let mut storage = locked(&asked.core.storage);
     let bucket = storage.buckets.get_mut(bucket).ok_or_else(no_such_bucket)?;
     let found = find(bucket, key, version_id)?;
-    let versions = bucket.keys.get_mut(key).into_iter().flatten();
-    for version in versions {
-        if let Some(blob) = &mut version.blob
-            && std::sync::Arc::ptr_eq(blob, &found.blob)
+    let mut tagged = Blob::clone(&found.blob);
+    tagged.tags = tags;
+    replace_blob(bucket, key, &found.blob, tagged);
+    Ok(found.version_id)
+}
+
+/// Changes what is said of a version, in its place.
+pub(crate) fn replace_blob(bucket: &mut Stored, key: &str, old: &Arc<Blob>, new: Blob) {
+    let new = Arc::new(new);
+    for version in bucket.keys.get_mut(key).into_iter().flatten() {
+        if let Some(Held::Blob(blob)) = &mut version.object
+            && Arc::ptr_eq(blob, old)
         {
-            let mut tagged = crate::world::storage::Blob::clone(blob);
-            tagged.tags.clone_from(&tags);
-            *blob = std::sync::Arc::new(tagged);
+            *blob = Arc::clone(&new);
         }
     }
-    Ok(found.version_id)
 }

@@ -186,7 +186,7 @@ pub(super) fn issue(
             session_policies,
             context: origin.context,
             source_identity: origin.source_identity,
-            ..Grant::role(role, &wish.session_name, wish.duration_s)
+            ..Grant::role(role, &wish.session_name, wish.duration_s.min(core.lifetimes.role_session_max_s))
         },
     );
     format!(

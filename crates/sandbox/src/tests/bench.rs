@@ -226,6 +226,21 @@ impl Bench {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> Answer {
+        let (url, all) = self.signed_in(region, key, method, path, headers, body);
+        let method: Method = method.parse().unwrap();
+        Answer::of(web::send(method, &url, &all, Bytes::copy_from_slice(body)).await.unwrap())
+    }
+
+    /// The address and the headers of a signed S3 request.
+    pub(super) fn signed_in(
+        &self,
+        region: &str,
+        key: &Key,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> (Url, Vec<(HeaderName, String)>) {
         let url = Url::parse(&format!("{}{path}", self.sandbox.summary().s3_endpoint)).unwrap();
         let date = self.sandbox.world().now().strftime("%Y%m%dT%H%M%SZ").to_string();
         let mut all: Vec<(String, String)> =
@@ -239,10 +254,7 @@ impl Bench {
         signed.push(("host".into(), format!("127.0.0.1:{}", url.port().unwrap())));
         let scope = (region, "s3");
         all.push(("authorization".into(), authorization(key, scope, &date, method, &url, signed)));
-        let all: Vec<(HeaderName, String)> =
-            all.into_iter().map(|(name, value)| (name.parse().unwrap(), value)).collect();
-        let method: Method = method.parse().unwrap();
-        Answer::of(web::send(method, &url, &all, Bytes::copy_from_slice(body)).await.unwrap())
+        (url, all.into_iter().map(|(name, value)| (name.parse().unwrap(), value)).collect())
     }
 }
 

@@ -1,5 +1,6 @@
 //! The services together, over real sockets, asked by hand-written requests.
 
+mod batch;
 mod bench;
 mod center;
 mod doors;
@@ -9,7 +10,12 @@ mod fresh;
 mod graph;
 mod iam;
 mod issuer;
+mod moments;
+mod objects;
+mod parts;
 mod s3;
 mod sts;
 mod tokens;
+mod trouble;
 mod users;
+mod wire;

@@ -193,6 +193,10 @@ pub(crate) struct Account {
     pub(crate) alias: Option<String>,
     /// How many calls see an IAM change not yet; 0 sees everything at once.
     pub(crate) settle_calls: u32,
+    /// How many calls of S3 a session is good for; without it, any number.
+    pub(crate) session_calls_max: Option<u32>,
+    /// How many it has made, by access key ID, while there is a limit.
+    pub(crate) session_calls: HashMap<String, u32>,
     /// By name.
     pub(crate) roles_before: HashMap<String, Before<Role>>,
     /// By ARN.
@@ -275,6 +279,17 @@ impl Account {
         Some(format!(
             r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":{actions},"Resource":"*"}}]}}"#
         ))
+    }
+
+    /// Counts a call of S3 with a session's key; false when it was the session's last before this one.
+    pub(crate) fn spend_call(&mut self, access_key_id: &str) -> bool {
+        let Some(calls_max) = self.session_calls_max else { return true };
+        if !self.sessions.contains_key(access_key_id) {
+            return true;
+        }
+        let calls = self.session_calls.entry(access_key_id.to_owned()).or_default();
+        *calls = calls.saturating_add(1);
+        *calls <= calls_max
     }
 
     pub(crate) fn expire_sessions(&mut self, now: Timestamp) {

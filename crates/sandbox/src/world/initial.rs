@@ -162,6 +162,8 @@ fn bare_account(options: &Options, ids: &Ids) -> Account {
         disabled_regions: BTreeSet::new(),
         alias: None,
         settle_calls: 0,
+        session_calls_max: None,
+        session_calls: HashMap::new(),
         roles_before: HashMap::new(),
         providers_before: HashMap::new(),
         id,

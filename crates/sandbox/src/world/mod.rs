@@ -7,9 +7,12 @@
 pub(crate) mod account;
 mod aws_doors;
 pub(crate) mod center;
+pub(crate) mod content;
 pub(crate) mod directory;
 mod doors;
 pub(crate) mod initial;
+mod jobs;
+mod ledger;
 pub(crate) mod machine;
 pub(crate) mod samples;
 pub(crate) mod sessions;
@@ -24,15 +27,19 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use jiff::Timestamp;
 
+use crate::batch::Jobs;
 use crate::clock::Clock;
 use crate::faults::Faults;
 use crate::locked;
+use crate::moments::Moments;
 use crate::options::{Lifetimes, Options, StartError};
 use crate::random::Ids;
 use crate::recorder::Recorder;
 use crate::sts::IssuerKeys;
 pub use account::{AdminKey, Role};
 pub use directory::{App, Certificate, Home, Platform, User};
+pub use ledger::{HeldObject, HeldPart, HeldUpload, Ledger, Receipt};
+pub(crate) use ledger::{Receipts, Receiving};
 pub use tenant::{DirectoryRole, Group};
 pub use tenant_doors::AZURE_CLI_SCOPES;
 
@@ -55,6 +62,12 @@ pub(crate) struct Core {
     pub(crate) directory: Mutex<Directory>,
     pub(crate) account: Mutex<Account>,
     pub(crate) storage: Mutex<Storage>,
+    /// What arrived for objects and parts.
+    pub(crate) receipts: Receipts,
+    /// The moments that a test waits for.
+    pub(crate) moments: Arc<Moments>,
+    /// Batch jobs. Taken before the account and the storage.
+    pub(crate) jobs: Mutex<Jobs>,
     /// IAM Identity Center. Taken before the directory and the account where both are needed.
     pub(crate) center: Mutex<Center>,
     /// Taken before the account.
@@ -94,6 +107,9 @@ impl Core {
             directory: Mutex::new(directory),
             account: Mutex::new(account),
             storage: Mutex::new(storage),
+            receipts: Receipts::default(),
+            moments: Arc::default(),
+            jobs: Mutex::default(),
             center: Mutex::new(center),
             machine: Mutex::new(machine),
             doors,
@@ -232,14 +248,18 @@ impl World {
     /// Returns the current bytes of an object.
     pub fn object(&self, bucket: &str, key: &str) -> Option<Bytes> {
         let storage = locked(&self.core.storage);
-        storage.buckets.get(bucket)?.current(key).map(|(_, blob)| blob.data.clone())
+        let data = storage.buckets.get(bucket)?.current(key).map(|(_, blob)| blob.data.clone())?;
+        drop(storage);
+        Some(data.to_bytes())
     }
 
     /// Returns the keys of a bucket's current objects, in order.
     pub fn keys(&self, bucket: &str) -> Vec<String> {
         let storage = locked(&self.core.storage);
         let Some(bucket) = storage.buckets.get(bucket) else { return Vec::new() };
-        bucket.keys.keys().filter(|key| bucket.current(key).is_some()).cloned().collect()
+        let current =
+            |versions: &storage::Versions| versions.last().is_some_and(|last| last.object.is_some());
+        bucket.keys.iter().filter(|(_, versions)| current(versions)).map(|(key, _)| key.clone()).collect()
     }
 
     /// Returns the names of all buckets, in order.

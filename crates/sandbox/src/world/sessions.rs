@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::Core;
 use super::account::{Account, Actor, Role, Session};
+use super::{Core, World};
 use crate::authority::account_of;
 use crate::clock::after;
+use crate::locked;
 
 /// What a new session shall be.
 #[derive(Debug)]
@@ -63,4 +64,14 @@ pub(crate) fn grant(
     core.recorder.secret(&session.session_token);
     account.sessions.insert(access_key_id.clone(), Arc::clone(&session));
     (access_key_id, session)
+}
+
+impl World {
+    /// Ends every session after so many of its calls of S3, those under way included: each further call is answered with `ExpiredToken`, long before the
+    /// end that its holder was told. `None` takes the limit away, and counting starts anew.
+    pub fn limit_session_calls(&self, calls_max: Option<u32>) {
+        let mut account = locked(&self.core.account);
+        account.session_calls_max = calls_max;
+        account.session_calls.clear();
+    }
 }
