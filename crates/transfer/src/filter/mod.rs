@@ -20,6 +20,7 @@ pub use rule::{Glob, RuleError, Rules, Sense};
 
 use crate::entry::{Entry, Kind};
 use crate::name::Name;
+use crate::plan::Shard;
 
 /// Decides which entries take part.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +37,8 @@ pub struct Filter {
     pub modified_before: Option<Timestamp>,
     /// Only these names, and what is below the folders among them.
     pub only: Option<NameList>,
+    /// Only the names of this part of the work.
+    pub shard: Option<Shard>,
 }
 
 /// Why an entry takes no part.
@@ -53,6 +56,8 @@ pub enum LeftOut {
     TooNew,
     /// It is not on the list.
     NotListed,
+    /// It belongs to another part of the work.
+    OtherShard,
 }
 
 impl Filter {
@@ -62,6 +67,9 @@ impl Filter {
     pub fn leaves_out(&self, entry: &Entry) -> Option<LeftOut> {
         if self.only.as_ref().is_some_and(|only| !only.holds(entry.name.as_str())) {
             return Some(LeftOut::NotListed);
+        }
+        if !self.shard.is_none_or(|shard| shard.holds(&entry.name)) {
+            return Some(LeftOut::OtherShard);
         }
         if let Some(rule) = self.rules.excluded_by(&entry.name) {
             return Some(LeftOut::Rule(rule));
@@ -95,7 +103,7 @@ impl Filter {
     pub fn is_open(&self) -> bool {
         let limits = self.size_min_bytes.is_some() || self.size_max_bytes.is_some();
         let ages = self.modified_since.is_some() || self.modified_before.is_some();
-        self.rules.is_empty() && !limits && !ages && self.only.is_none()
+        self.rules.is_empty() && !limits && !ages && self.only.is_none() && self.shard.is_none()
     }
 }
 

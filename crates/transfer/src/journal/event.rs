@@ -113,6 +113,19 @@ pub enum Event {
         /// How they were proved, `None` for steps that move none.
         proof: Option<Proof>,
     },
+    /// The copy that a step made is at its place and proved; its source is still to be deleted, if it is what it was.
+    Placed {
+        /// The step.
+        step: u64,
+        /// How many bytes it moved.
+        size_bytes: u64,
+        /// How they were proved.
+        proof: Option<Proof>,
+        /// The file that was copied, as it was, `None` where the source is no file.
+        source: Option<Fingerprint>,
+        /// The state of the object that was copied, `None` where the source is no object.
+        tag: Option<Tag>,
+    },
     /// A step turned out to need nothing.
     Skipped {
         /// The step.
@@ -221,6 +234,7 @@ impl Event {
             | Self::SegmentDone { step, .. }
             | Self::Dropped { step }
             | Self::Done { step, .. }
+            | Self::Placed { step, .. }
             | Self::Skipped { step }
             | Self::Failed { step, .. } => Some(*step),
             Self::Resumed { .. } | Self::Ended { .. } => None,
@@ -268,11 +282,15 @@ impl Event {
                 into.byte(21);
                 into.number(*step);
                 into.number(*size_bytes);
-                into.byte(match proof {
-                    None => 0,
-                    Some(Proof::Checksum) => 1,
-                    Some(Proof::Length) => 2,
-                });
+                encode_proof(*proof, into);
+            }
+            Self::Placed { step, size_bytes, proof, source, tag } => {
+                into.byte(26);
+                into.number(*step);
+                into.number(*size_bytes);
+                encode_proof(*proof, into);
+                into.option(*source, encode_fingerprint);
+                into.option(tag.as_ref(), Encoder::tag);
             }
             Self::Skipped { step } => {
                 into.byte(22);
@@ -303,7 +321,7 @@ impl Event {
 
     /// Reads an event, `None` where the kind is not known.
     pub(crate) fn decode(kind: u8, from: &mut Decoder<'_>) -> Result<Option<Self>, CodecError> {
-        if !(16..=25).contains(&kind) {
+        if !(16..=26).contains(&kind) {
             return Ok(None);
         }
         if kind == 24 {
@@ -353,20 +371,35 @@ impl Event {
                 checksum: from.checksum()?,
             },
             20 => Self::Dropped { step },
-            21 => Self::Done {
+            21 => Self::Done { step, size_bytes: from.number("a size")?, proof: decode_proof(from)? },
+            26 => Self::Placed {
                 step,
                 size_bytes: from.number("a size")?,
-                proof: match from.byte("a proof")? {
-                    0 => None,
-                    1 => Some(Proof::Checksum),
-                    2 => Some(Proof::Length),
-                    _ => return Err(from.error("a proof")),
-                },
+                proof: decode_proof(from)?,
+                source: from.option("a fingerprint", decode_fingerprint)?,
+                tag: from.option("an entity tag", Decoder::tag)?,
             },
             22 => Self::Skipped { step },
             _ => Self::Failed { step, reason: from.text("a reason")?.to_owned() },
         }))
     }
+}
+
+fn encode_proof(proof: Option<Proof>, into: &mut Encoder) {
+    into.byte(match proof {
+        None => 0,
+        Some(Proof::Checksum) => 1,
+        Some(Proof::Length) => 2,
+    });
+}
+
+fn decode_proof(from: &mut Decoder<'_>) -> Result<Option<Proof>, CodecError> {
+    Ok(match from.byte("a proof")? {
+        0 => None,
+        1 => Some(Proof::Checksum),
+        2 => Some(Proof::Length),
+        _ => return Err(from.error("a proof")),
+    })
 }
 
 fn encode_fingerprint(into: &mut Encoder, fingerprint: Fingerprint) {
@@ -416,7 +449,13 @@ pub(crate) mod tests {
         let proof = prop::sample::select(vec![None, Some(Proof::Checksum), Some(Proof::Length)]);
         let step = 0..steps;
         prop_oneof![
-            (step.clone(), "[a-z]{1,4}", 1..9_u64, prop::option::of(algorithm), prop::option::of(source))
+            (
+                step.clone(),
+                "[a-z]{1,4}",
+                1..9_u64,
+                prop::option::of(algorithm),
+                prop::option::of(source.clone())
+            )
                 .prop_map(|(step, upload, part_bytes, algorithm, source)| Event::UploadBegun {
                     step,
                     upload,
@@ -433,7 +472,13 @@ pub(crate) mod tests {
                     checksum
                 }
             ),
-            (step.clone(), "[a-z]{1,4}", 0..99_u64, prop::option::of(tag), prop::option::of("[a-z]{1,3}"))
+            (
+                step.clone(),
+                "[a-z]{1,4}",
+                0..99_u64,
+                prop::option::of(tag.clone()),
+                prop::option::of("[a-z]{1,3}")
+            )
                 .prop_map(|(step, partial, size_bytes, tag, version)| Event::DownloadBegun {
                     step,
                     partial,
@@ -445,11 +490,20 @@ pub(crate) mod tests {
                 Event::SegmentDone { step, offset, length_bytes, checksum }
             }),
             step.clone().prop_map(|step| Event::Dropped { step }),
-            (step.clone(), any::<u64>(), proof).prop_map(|(step, size_bytes, proof)| Event::Done {
+            (step.clone(), any::<u64>(), proof.clone()).prop_map(|(step, size_bytes, proof)| Event::Done {
                 step,
                 size_bytes,
                 proof
             }),
+            (step.clone(), 0..99_u64, proof, prop::option::of(source), prop::option::of(tag)).prop_map(
+                |(step, size_bytes, proof, source, tag)| Event::Placed {
+                    step,
+                    size_bytes,
+                    proof,
+                    source,
+                    tag
+                }
+            ),
             step.clone().prop_map(|step| Event::Skipped { step }),
             (step, "\\PC{0,9}").prop_map(|(step, reason)| Event::Failed { step, reason }),
             (any::<i64>(), "[0-9.]{5}").prop_map(|(at_ns, tool)| Event::Resumed { at_ns, tool }),

@@ -23,7 +23,7 @@ pub use read::{Recorded, read, read_events};
 pub use record::RecordError;
 pub use registry::{Condition, Listed, RegistryError, Run, RunId, Runs, Sweep};
 pub use state::{Begun, NoSuchStep, Orphan, PartDone, Remaining, SegmentDone, State, Status, outstanding};
-pub use write::{Journal, SYNC_EVERY};
+pub use write::{Journal, Origin, SYNC_EVERY};
 
 use crate::codec::CodecError;
 

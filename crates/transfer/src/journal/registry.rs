@@ -8,6 +8,7 @@
 //! A run whose lock nobody holds is at rest: it ended, or its process died. The lock is the system's (`flock`), and is gone with the process. No lock
 //! is held over all runs; listing them only looks.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -22,7 +23,7 @@ use super::event::{Event, Header, Outcome};
 use super::read::read_header;
 use super::record::{FRAME_BYTES, unframe};
 use super::write::sync_folder;
-use super::{Journal, JournalError, Recorded, State, read};
+use super::{Begun, Journal, JournalError, Origin, Recorded, State, read};
 use crate::codec::Decoder;
 use crate::plan::Plan;
 
@@ -392,6 +393,27 @@ impl Runs {
         let run = id.clone();
         move |source| RegistryError::Journal { run: run.clone(), source }
     }
+}
+
+/// Returns the uploads that the journals beside one know and may go on with, `None` where one cannot be read.
+pub(crate) fn uploads_elsewhere(origin: &Origin) -> Option<BTreeSet<String>> {
+    let runs = Runs::new(origin.path.parent()?.parent()?);
+    let mut uploads = BTreeSet::new();
+    for listed in runs.list().ok()? {
+        let over = matches!(
+            listed.condition,
+            Condition::NotBegun | Condition::Ended(_, Outcome::Complete | Outcome::Cancelled)
+        );
+        if over || listed.id.as_str() == origin.run {
+            continue;
+        }
+        let recorded = runs.show(&listed.id).ok()?;
+        uploads.extend(recorded.state.leftovers().filter_map(|(_, begun)| match begun {
+            Begun::Upload { upload, .. } => Some(upload.clone()),
+            _ => None,
+        }));
+    }
+    Some(uploads)
 }
 
 fn io_error(path: &Path) -> impl Fn(io::Error) -> RegistryError + use<> {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use pintail_core::checksum::{Algorithm, Checksum};
 
-use super::event::{Event, Outcome};
+use super::event::{Event, Outcome, Proof};
 use crate::entry::Tag;
 use crate::fingerprint::Fingerprint;
 
@@ -74,6 +74,17 @@ pub enum Begun {
         version: Option<String>,
         /// The segments that are in it, by offset.
         segments: BTreeMap<u64, SegmentDone>,
+    },
+    /// A copy that is at its place and proved, whose source is still to be deleted.
+    Placed {
+        /// How many bytes it moved.
+        size_bytes: u64,
+        /// How they were proved.
+        proof: Option<Proof>,
+        /// The file that was copied, as it was.
+        source: Option<Fingerprint>,
+        /// The state of the object that was copied.
+        tag: Option<Tag>,
     },
 }
 
@@ -182,14 +193,20 @@ impl State {
             Event::Done { size_bytes, proof, .. } => {
                 if *status != Status::Done {
                     self.done_bytes = self.done_bytes.saturating_add(*size_bytes);
-                    self.proved += u64::from(proof.is_some());
+                    self.proved += u64::from(*proof == Some(Proof::Checksum));
                 }
                 *status = Status::Done;
                 self.begun.remove(&step);
             }
+            Event::Placed { size_bytes, proof, source, tag, .. } => {
+                let (size_bytes, proof) = (*size_bytes, *proof);
+                let placed = Begun::Placed { size_bytes, proof, source: *source, tag: tag.clone() };
+                // What was begun has become the copy.
+                self.begun.insert(step, placed);
+            }
             Event::Skipped { .. } => {
                 *status = Status::Skipped;
-                let left = self.begun.remove(&step);
+                let left = self.begun.remove(&step).filter(|begun| !matches!(begun, Begun::Placed { .. }));
                 self.orphans.extend(left.map(|begun| Orphan { step, begun }));
             }
             Event::Failed { reason, .. } => {
@@ -227,10 +244,11 @@ impl State {
         &self.orphans
     }
 
-    /// Returns everything that a run which is given up has to take back: what was begun, and the orphans.
+    /// Returns everything that a run which is given up has to take back: what was begun, and the orphans. A copy that is at its place stays there.
     pub fn leftovers(&self) -> impl Iterator<Item = (u64, &Begun)> {
         let begun = self.begun.iter().map(|(step, begun)| (*step, begun));
-        begun.chain(self.orphans.iter().map(|orphan| (orphan.step, &orphan.begun)))
+        let all = begun.chain(self.orphans.iter().map(|orphan| (orphan.step, &orphan.begun)));
+        all.filter(|(_, begun)| !matches!(begun, Begun::Placed { .. }))
     }
 
     /// Counts the steps with a status.
@@ -243,7 +261,7 @@ impl State {
         self.done_bytes
     }
 
-    /// Counts the copies that were proved.
+    /// Counts the copies that were proved by a checksum over all bytes.
     pub fn proved(&self) -> u64 {
         self.proved
     }
@@ -260,6 +278,7 @@ impl State {
 
     fn begin(&mut self, step: u64, begun: Begun) {
         let before = self.begun.insert(step, begun);
+        let before = before.filter(|begun| !matches!(begun, Begun::Placed { .. }));
         self.orphans.extend(before.map(|begun| Orphan { step, begun }));
     }
 }
@@ -316,6 +335,7 @@ mod tests {
             .map(|orphan| match &orphan.begun {
                 Begun::Upload { upload, .. } => upload.as_str(),
                 Begun::Download { partial, .. } => partial,
+                Begun::Placed { .. } => panic!("nobody takes that back"),
             })
             .collect();
         assert_eq!(names, ["one", "three"]);
@@ -351,19 +371,27 @@ mod tests {
             let last = mine.iter().rposition(|event| {
                 matches!(
                     event,
-                    Event::UploadBegun { .. } | Event::DownloadBegun { .. } | Event::Dropped { .. }
+                    Event::UploadBegun { .. }
+                        | Event::DownloadBegun { .. }
+                        | Event::Placed { .. }
+                        | Event::Dropped { .. }
                 )
             });
             let (name, is_upload) = match last.map(|at| mine[at]) {
                 Some(Event::UploadBegun { upload, .. }) => (Some(upload.clone()), true),
                 Some(Event::DownloadBegun { partial, .. }) => (Some(partial.clone()), false),
+                Some(Event::Placed { .. }) => (Some("placed".to_owned()), false),
                 _ => (None, false),
             };
             let mut pieces: Vec<u64> = mine[last.unwrap_or(mine.len())..]
                 .iter()
                 .filter_map(|event| match event {
                     Event::PartDone { number, .. } if is_upload => Some(u64::from(*number)),
-                    Event::SegmentDone { offset, .. } if !is_upload && name.is_some() => Some(*offset),
+                    Event::SegmentDone { offset, .. }
+                        if !is_upload && name.as_deref().is_some_and(|name| name != "placed") =>
+                    {
+                        Some(*offset)
+                    }
                     _ => None,
                 })
                 .collect();
@@ -393,6 +421,7 @@ mod tests {
                         None => (None, Vec::new()),
                         Some(Begun::Upload { upload, parts, .. }) => (Some(upload), parts.into_keys().map(u64::from).collect()),
                         Some(Begun::Download { partial, segments, .. }) => (Some(partial), segments.into_keys().collect()),
+                        Some(Begun::Placed { .. }) => (Some("placed".to_owned()), Vec::new()),
                     };
                     (left.step, name, pieces, left.failed)
                 })

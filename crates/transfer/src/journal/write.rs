@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +25,7 @@ pub const SYNC_EVERY: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Journal {
     file: File,
+    origin: Origin,
     /// Where the file ends, as far as it was written.
     end: u64,
     buffer: Vec<u8>,
@@ -36,7 +37,25 @@ pub struct Journal {
     to_be_said: Option<u64>,
 }
 
+/// Which run a journal is of, and which life.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The run's name.
+    pub run: String,
+    /// When the run began, in nanoseconds since 1970.
+    pub created_ns: i64,
+    /// A former life began effects: this one goes on.
+    pub resumed: bool,
+    /// Where the journal lies.
+    pub path: PathBuf,
+}
+
 impl Journal {
+    /// Returns which run it is of.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
     /// Creates the journal of a plan and makes it safe. Returns it with the plan, which lies in the journal from now on.
     ///
     /// The file must not exist. After this returned, effects may begin.
@@ -50,8 +69,15 @@ impl Journal {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(path).map_err(error)?;
+        let origin = Origin {
+            run: header.run.clone(),
+            created_ns: header.created_ns,
+            resumed: false,
+            path: path.to_owned(),
+        };
         let mut journal = Self {
             file,
+            origin,
             end: 0,
             buffer: [&MAGIC[..], &[VERSION.0, VERSION.1]].concat(),
             body: Encoder::new(),
@@ -108,8 +134,15 @@ impl Journal {
             file.set_len(recorded.end).map_err(error)?;
             file.sync_all().map_err(|source| JournalError::Io { action: "made safe", source })?;
         }
+        let origin = Origin {
+            run: recorded.header.run.clone(),
+            created_ns: recorded.header.created_ns,
+            resumed: true,
+            path: path.to_owned(),
+        };
         let journal = Self {
             file,
+            origin,
             end: recorded.end,
             buffer: Vec::new(),
             body: Encoder::new(),

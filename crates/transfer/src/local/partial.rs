@@ -7,9 +7,10 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use cap_std::fs::{Dir, OpenOptions};
+use cap_std::fs::Dir;
 use pintail_core::checksum::{Algorithm, Checksum, Hasher};
 use pintail_core::retry::Retry;
 use pintail_core::seam::Random;
@@ -88,7 +89,7 @@ pub struct Publish {
 /// A file on its way to its place.
 #[derive(Debug)]
 pub struct Partial {
-    folder: Dir,
+    folder: Arc<Dir>,
     shown: PathBuf,
     name: OsString,
     temporary: String,
@@ -104,32 +105,62 @@ impl Partial {
     /// # Errors
     /// When the way is barred, or something else than a file or a link is at its place.
     pub fn create(target: &Target, path: &Path, random: &dyn Random) -> Result<Self, PartialError> {
-        let (folder, name) = target.parent(path, Missing::Make)?;
-        let local = |error| target.local("write beside", path, error);
-        let replaced = match folder.symlink_metadata(&name) {
-            Ok(there) if there.is_file() => true,
-            Ok(there) if there.is_symlink() => false,
-            Ok(_) => return Err(TargetError::NotAFile(target.path().join(path)).into()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
-            Err(error) => return Err(target.local("look at", path, error).into()),
-        };
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create_new(true);
-        #[cfg(unix)]
-        if replaced {
-            // Not wider than the file it replaces, not even for the time of the copy.
-            cap_std::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        Self::begin(target, path, &Guard::None, None, random)
+    }
+
+    /// The same, for whoever knows what is at its place, and under a number of his own. A file of that number that a former life left is written anew.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create); where nothing should be at the place, what is there is found when the file is put there.
+    pub fn begin(
+        target: &Target,
+        path: &Path,
+        guard: &Guard,
+        number: Option<u64>,
+        random: &dyn Random,
+    ) -> Result<Self, PartialError> {
+        match Self::begin_below(target, path, guard, number, random) {
+            Err(PartialError::Local(error)) if error.source.kind() == io::ErrorKind::NotFound => {
+                // The folder was removed since it was walked to.
+                target.walk_anew();
+                Self::begin_below(target, path, guard, number, random)
+            }
+            begun => begun,
         }
-        #[cfg(not(unix))]
-        let _ = replaced;
+    }
+
+    fn begin_below(
+        target: &Target,
+        path: &Path,
+        guard: &Guard,
+        number: Option<u64>,
+        random: &dyn Random,
+    ) -> Result<Self, PartialError> {
+        let (folder, name) = target.place(path)?;
+        let replaced = *guard != Guard::Absent
+            && match folder.symlink_metadata(&name) {
+                Ok(there) if there.is_file() => true,
+                Ok(there) if there.is_symlink() => false,
+                Ok(_) => return Err(TargetError::NotAFile(target.path().join(path)).into()),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+                Err(error) => return Err(target.local("look at", path, error).into()),
+            };
         let (temporary, file) = loop {
-            let mut number = [0; 8];
-            random.fill(&mut number);
-            let temporary = unfinished(u64::from_le_bytes(number));
-            match folder.open_with(&temporary, &options) {
-                Ok(file) => break (temporary, file.into_std()),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(local(error).into()),
+            let temporary = unfinished(number.unwrap_or_else(|| {
+                let mut number = [0; 8];
+                random.fill(&mut number);
+                u64::from_le_bytes(number)
+            }));
+            let created = match create_new(&folder, &temporary, replaced) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number.is_some() => {
+                    empty(&folder, &temporary)
+                }
+                created => created,
+            };
+            match created {
+                Ok(file) => break (temporary, file),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number.is_none() => {}
+                Err(error) => return Err(target.local("write beside", path, error).into()),
             }
         };
         let shown = target.path().join(path);
@@ -180,7 +211,7 @@ impl Partial {
             return Ok(None);
         }
         Ok(Some(Self {
-            folder,
+            folder: Arc::new(folder),
             shown: target.path().join(path),
             name,
             temporary: temporary.to_owned(),
@@ -255,6 +286,16 @@ impl Partial {
         self.stays.store(true, Ordering::Relaxed);
     }
 
+    /// Leaves the file for another run from now on, whatever becomes of this.
+    pub fn stay(&self) {
+        self.stays.store(true, Ordering::Relaxed);
+    }
+
+    /// Removes the file, also one that was to stay.
+    pub fn discard(self) {
+        self.stays.store(false, Ordering::Relaxed);
+    }
+
     /// Puts the file in its place, if what is there still is what the guard says. That nothing is there is asked by the same call that gives the name; that a
     /// file is unchanged is asked a moment before, since no system has a call for both.
     ///
@@ -268,8 +309,11 @@ impl Partial {
         publish: &Publish,
     ) -> Result<(), PartialError> {
         let error = |error| self.local("put in place", error);
-        target.check(&self.folder, &self.name, path, guard)?;
-        let mode = publish.mode.or_else(|| self.replaced_mode());
+        let replaces = *guard != Guard::Absent;
+        if replaces {
+            target.check(&self.folder, &self.name, path, guard)?;
+        }
+        let mode = publish.mode.or_else(|| if replaces { self.replaced_mode() } else { None });
         set_mode(&self.file, mode).map_err(error)?;
         if let Some(modified) = publish.modified {
             // A file system that keeps no times is no reason to fail.
@@ -339,6 +383,32 @@ impl Drop for Partial {
             let _ = self.folder.remove_file(&self.temporary);
         }
     }
+}
+
+/// Creates a file that must not be there. One that replaces another is not wider than that, not even for the time of the copy.
+#[cfg(unix)]
+fn create_new(folder: &Dir, name: &str, replaces: bool) -> io::Result<File> {
+    use rustix::fs::{Mode, OFlags, openat};
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mode = Mode::from_raw_mode(if replaces { 0o600 } else { 0o666 });
+    Ok(File::from(openat(folder, name, flags, mode)?))
+}
+
+#[cfg(not(unix))]
+fn create_new(folder: &Dir, name: &str, _replaces: bool) -> io::Result<File> {
+    let mut options = cap_std::fs::OpenOptions::new();
+    options.read(true).write(true).create_new(true);
+    Ok(folder.open_with(name, &options)?.into_std())
+}
+
+/// Opens a file that was left, to write it anew.
+fn empty(folder: &Dir, name: &str) -> io::Result<File> {
+    let file = open_file(folder, OsStr::new(name), Access::ReadAndWrite)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    file.set_len(0)?;
+    Ok(file)
 }
 
 #[cfg(target_os = "linux")]

@@ -44,6 +44,7 @@ pub struct Source {
     file: Arc<File>,
     path: PathBuf,
     seen: Fingerprint,
+    mode: Option<u32>,
 }
 
 /// What was read of a slice, for whoever sent it.
@@ -79,7 +80,8 @@ impl Source {
         if !metadata.is_file() || hides_its_size {
             return Err(SourceError::NotAFile(path.to_owned()));
         }
-        Ok(Self { file: Arc::new(file), path: path.to_owned(), seen: Fingerprint::of(&metadata) })
+        let (seen, mode) = (Fingerprint::of(&metadata), mode(&metadata));
+        Ok(Self { file: Arc::new(file), path: path.to_owned(), seen, mode })
     }
 
     /// Opens a file that was begun with before, if it is still what it was then.
@@ -98,6 +100,29 @@ impl Source {
     /// Returns the state of the file when it was opened.
     pub fn fingerprint(&self) -> &Fingerprint {
         &self.seen
+    }
+
+    /// Returns kind and permissions of the file as Unix numbers them, when it was opened.
+    pub fn mode(&self) -> Option<u32> {
+        self.mode
+    }
+
+    /// Reads the whole file into memory: for small ones.
+    ///
+    /// # Errors
+    /// When it cannot be read, or changed.
+    pub fn read_whole(&self) -> Result<Bytes, SourceError> {
+        let (mut at, mut left) = (0, self.seen.size_bytes);
+        let mut whole = Vec::new();
+        while let Some((piece, next)) = next_piece(&self.file, self.seen, at, left) {
+            let piece = piece.map_err(|error| self.unreadable(error))?;
+            if piece.len() as u64 == self.seen.size_bytes {
+                return Ok(piece);
+            }
+            whole.extend_from_slice(&piece);
+            (at, left) = next;
+        }
+        Ok(whole.into())
     }
 
     /// Returns the size of the file when it was opened.
@@ -162,16 +187,18 @@ impl Source {
         let mut hasher = Hasher::new(algorithm);
         let (mut at, mut left) = (offset, length_bytes);
         while let Some((piece, next)) = next_piece(&self.file, self.seen, at, left) {
-            let piece = piece.map_err(|error| match error.kind() {
-                io::ErrorKind::UnexpectedEof | io::ErrorKind::Other => {
-                    SourceError::Changed(self.path.clone())
-                }
-                _ => SourceError::Local(LocalError::new("read", &self.path, error)),
-            })?;
+            let piece = piece.map_err(|error| self.unreadable(error))?;
             hasher.update(&piece);
             (at, left) = next;
         }
         Ok(hasher.finish())
+    }
+
+    fn unreadable(&self, error: io::Error) -> SourceError {
+        match error.kind() {
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::Other => SourceError::Changed(self.path.clone()),
+            _ => SourceError::Local(LocalError::new("read", &self.path, error)),
+        }
     }
 
     /// Fails if the file is not what it was when it was opened.
@@ -184,6 +211,16 @@ impl Source {
             std::fs::metadata(&self.path).map_err(|error| LocalError::new("read", &self.path, error))?;
         if is_unchanged(&now, &self.seen) { Ok(()) } else { Err(SourceError::Changed(self.path.clone())) }
     }
+}
+
+#[cfg(unix)]
+fn mode(metadata: &Metadata) -> Option<u32> {
+    Some(std::os::unix::fs::MetadataExt::mode(metadata))
+}
+
+#[cfg(not(unix))]
+fn mode(_metadata: &Metadata) -> Option<u32> {
+    None
 }
 
 fn is_unchanged(now: &Metadata, seen: &Fingerprint) -> bool {

@@ -8,6 +8,8 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::path::{Component, Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, Metadata};
@@ -54,7 +56,23 @@ impl TargetError {
 pub struct Target {
     root: Dir,
     path: PathBuf,
+    /// Folders that were walked to a moment ago: files come folder by folder.
+    walked: Mutex<Vec<Walked>>,
 }
+
+/// A folder that was walked to.
+#[derive(Debug)]
+struct Walked {
+    path: PathBuf,
+    folder: Arc<Dir>,
+    at: Instant,
+}
+
+/// So many folders are remembered.
+const WALKED_MAX: usize = 16;
+
+/// For so long: a folder that is moved or replaced meanwhile still takes files where it is, and no link is followed for it.
+const WALKED_FOR: Duration = Duration::from_secs(1);
 
 impl Target {
     /// Opens the folder that a person named, links included, and makes it if it is not there.
@@ -65,7 +83,7 @@ impl Target {
         std::fs::create_dir_all(path).map_err(|error| LocalError::new("make the folder", path, error))?;
         let root = Dir::open_ambient_dir(path, ambient_authority());
         let root = root.map_err(|error| LocalError::new("open the folder", path, error))?;
-        Ok(Self { root, path: path.to_owned() })
+        Ok(Self { root, path: path.to_owned(), walked: Mutex::default() })
     }
 
     /// Returns the folder's path, as it was named.
@@ -182,6 +200,119 @@ impl Target {
             return Err(TargetError::NotBelow(path.to_owned()));
         };
         Ok((self.walk(components, path, missing)?, name.to_owned()))
+    }
+
+    /// Opens the folder that a path lies in, and makes it if it is not there. One that was walked to a moment ago is not walked to again.
+    pub(super) fn place(&self, path: &Path) -> Result<(Arc<Dir>, OsString), TargetError> {
+        let mut components = path.components();
+        let Some(Component::Normal(name)) = components.next_back() else {
+            return Err(TargetError::NotBelow(path.to_owned()));
+        };
+        let above = components.as_path();
+        let mut walked = self.walked.lock().expect("no holder of this lock panics");
+        if let Some(found) =
+            walked.iter().find(|walked| walked.path == above && walked.at.elapsed() < WALKED_FOR)
+        {
+            return Ok((Arc::clone(&found.folder), name.to_owned()));
+        }
+        let folder = Arc::new(self.walk(above.components(), path, Missing::Make)?);
+        walked.retain(|walked| walked.path != above && walked.at.elapsed() < WALKED_FOR);
+        if walked.len() == WALKED_MAX {
+            walked.remove(0);
+        }
+        walked.push(Walked { path: above.to_owned(), folder: Arc::clone(&folder), at: Instant::now() });
+        Ok((folder, name.to_owned()))
+    }
+
+    /// Forgets which folders were walked to: one of them is gone.
+    pub(super) fn walk_anew(&self) {
+        self.walked.lock().expect("no holder of this lock panics").clear();
+    }
+
+    /// Returns what makes everything safe that was written to the file system of the folder, by whomever; for another thread, since the disk may take its
+    /// time. Where the system has no such call it does nothing.
+    ///
+    /// # Errors
+    /// When the folder's handle cannot be had; what is returned fails when something could not be made safe.
+    pub fn sync_later(&self) -> Result<impl FnOnce() -> Result<(), LocalError> + Send + use<>, LocalError> {
+        let error = |path: &Path, source| LocalError::new("make safe what is in", path, source);
+        let root = self.root.try_clone().map_err(|source| error(&self.path, source))?;
+        let path = self.path.clone();
+        Ok(move || sync_all(&root).map_err(|source| error(&path, source)))
+    }
+
+    /// Makes a symbolic link, which is not followed. What it leads to is up to its text, and may lie anywhere or nowhere.
+    ///
+    /// # Errors
+    /// [`TargetError::Taken`] and [`TargetError::Changed`] when the guard does not hold; when the system refuses, or has no such links.
+    pub fn make_link(
+        &self,
+        path: &Path,
+        text: &OsStr,
+        guard: &Guard,
+        number: u64,
+    ) -> Result<(), TargetError> {
+        let (folder, name) = self.place(path)?;
+        self.check(&folder, &name, path, guard)?;
+        if folder.symlink_metadata(&name).is_ok_and(|there| there.is_dir()) {
+            return Err(TargetError::NotAFile(self.path.join(path)));
+        }
+        let temporary = crate::name::rule::unfinished(number);
+        let temporary = OsStr::new(&temporary);
+        let error = |error| self.local("make the link", path, error);
+        // Left by a former life: the number is the run's own.
+        let _ = folder.remove_file(temporary);
+        make_link(&folder, text, temporary).map_err(error)?;
+        let renamed = if *guard == Guard::Absent {
+            rename_to_free(&folder, temporary, &folder, &name)
+        } else {
+            folder.rename(temporary, &folder, &name)
+        };
+        renamed.map_err(|refused| {
+            let _ = folder.remove_file(temporary);
+            if *guard == Guard::Absent && refused.kind() == io::ErrorKind::AlreadyExists {
+                TargetError::Taken(self.path.join(path))
+            } else {
+                error(refused).into()
+            }
+        })
+    }
+
+    /// Returns the text of a symbolic link, `None` where there is none.
+    ///
+    /// # Errors
+    /// When the path is none, or the system refuses.
+    pub fn link_text(&self, path: &Path) -> Result<Option<OsString>, TargetError> {
+        let (folder, name) = match self.parent(path, Missing::Fail) {
+            Err(error) if is_missing(&error) => return Ok(None),
+            found => found?,
+        };
+        match folder.read_link_contents(&name) {
+            Ok(text) => Ok(Some(text.into_os_string())),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidInput) => {
+                Ok(None)
+            }
+            Err(error) => Err(self.local("read the link", path, error).into()),
+        }
+    }
+
+    /// Opens a file for reading, `None` where there is none. A link is not followed.
+    ///
+    /// # Errors
+    /// When the path is none, or the system refuses.
+    pub fn open_file(&self, path: &Path) -> Result<Option<File>, TargetError> {
+        let (folder, name) = match self.parent(path, Missing::Fail) {
+            Err(error) if is_missing(&error) => return Ok(None),
+            found => found?,
+        };
+        match open_file(&folder, &name, Access::Read) {
+            Ok(file) if file.metadata().is_ok_and(|metadata| metadata.is_file()) => Ok(Some(file)),
+            Ok(_) => Ok(None),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidInput) => {
+                Ok(None)
+            }
+            Err(error) => Err(self.local("read", path, error).into()),
+        }
     }
 
     /// Checks that what is at a path is what was looked at.
@@ -304,6 +435,29 @@ pub(super) fn open_file(folder: &Dir, name: &OsStr, access: Access) -> io::Resul
     // Times are set through a handle that may write.
     options.read(true).write(access == Access::ReadAndWrite || cfg!(windows));
     Ok(folder.open_with(name, &options)?.into_std())
+}
+
+#[cfg(target_os = "linux")]
+fn sync_all(folder: &Dir) -> io::Result<()> {
+    use rustix::fs::{Mode, OFlags, openat, syncfs};
+    // The folder's own handle is only good for finding what is in it.
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    Ok(syncfs(openat(folder, ".", flags, Mode::empty())?)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn sync_all(_folder: &Dir) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(unix)]
+fn make_link(folder: &Dir, text: &OsStr, name: &OsStr) -> io::Result<()> {
+    Ok(rustix::fs::symlinkat(text, folder, name)?)
+}
+
+#[cfg(not(unix))]
+fn make_link(_folder: &Dir, _text: &OsStr, _name: &OsStr) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// Gives a file a name that nobody has, even if since a moment ago.

@@ -4,6 +4,7 @@
 //! 64 KiB; a small plan is held in memory, a large one in a file without a name, and one that is carried out in the journal of its run. Whoever goes
 //! through the steps holds one block, so that a plan of a million steps costs no more than one of a thousand.
 
+pub mod shard;
 mod spool;
 mod step;
 mod totals;
@@ -13,6 +14,7 @@ use std::fs::File;
 use std::io;
 use std::sync::Arc;
 
+pub use shard::{Shard, ShardChoice, ShardError, Worker};
 pub use spool::spool;
 pub use step::{Refusal, Skip, Step, Task};
 pub use totals::{BytesOut, Cost, Cutting, Prices, Requests, Totals};

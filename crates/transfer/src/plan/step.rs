@@ -28,6 +28,10 @@ pub struct Step {
     pub tag: Option<Tag>,
     /// What must hold of the target.
     pub guard: Guard,
+    /// The source is deleted once its copy is proved, if it still is what was copied: a move.
+    pub takes: bool,
+    /// Symbolic links are taken as what they are: an upload sends the link itself, and a download of an object that says it is a link makes one.
+    pub link: bool,
 }
 
 /// What a step does.
@@ -89,7 +93,18 @@ impl Step {
     /// A step that moves bytes, to where nothing was seen.
     pub fn new(task: Task, name: Name, size_bytes: u64) -> Self {
         let guard = Guard::Absent;
-        Self { name, to: None, route: 0, task, size_bytes, modified: Modified::UNKNOWN, tag: None, guard }
+        Self {
+            name,
+            to: None,
+            route: 0,
+            task,
+            size_bytes,
+            modified: Modified::UNKNOWN,
+            tag: None,
+            guard,
+            takes: false,
+            link: false,
+        }
     }
 
     /// Returns the name at the target.
@@ -112,7 +127,7 @@ impl Task {
 
 /// Writes a step after another one.
 pub(super) fn encode(step: &Step, before: Option<&Name>, into: &mut Encoder) {
-    encode_task(&step.task, into);
+    encode_task(&step.task, (u8::from(step.takes) * TAKES) | (u8::from(step.link) * LINK), into);
     let before = before.map_or(&b""[..], |name| name.as_str().as_bytes());
     let name = step.name.as_str().as_bytes();
     let common = name.iter().zip(before).take_while(|(one, other)| one == other).count();
@@ -129,7 +144,7 @@ pub(super) fn encode(step: &Step, before: Option<&Name>, into: &mut Encoder) {
 
 /// Reads a step that was written after another one.
 pub(super) fn decode(from: &mut Decoder<'_>, before: Option<&Name>) -> Result<Step, CodecError> {
-    let task = decode_task(from)?;
+    let (task, flags) = decode_task(from)?;
     let what = "a step's name";
     let common: usize = from.small(what)?;
     let before = before.map_or(&b""[..], |name| name.as_str().as_bytes());
@@ -146,21 +161,28 @@ pub(super) fn decode(from: &mut Decoder<'_>, before: Option<&Name>) -> Result<St
         modified: from.modified()?,
         tag: from.option("an entity tag", Decoder::tag)?,
         guard: decode_guard(from)?,
+        takes: flags & TAKES != 0,
+        link: flags & LINK != 0,
     })
 }
 
-fn encode_task(task: &Task, into: &mut Encoder) {
+/// What the byte of a task says besides the task.
+const TAKES: u8 = 0x40;
+const LINK: u8 = 0x80;
+
+fn encode_task(task: &Task, flags: u8, into: &mut Encoder) {
+    let mut code = |code: u8| into.byte(code | flags);
     match task {
-        Task::Upload => into.byte(1),
-        Task::Download => into.byte(2),
-        Task::CopyWithin => into.byte(3),
-        Task::CopyThrough => into.byte(4),
-        Task::Delete(side) => into.byte(5 + right(*side)),
-        Task::MakeFolder(side) => into.byte(7 + right(*side)),
-        Task::Move(side) => into.byte(9 + right(*side)),
-        Task::SetMetadata(side) => into.byte(11 + right(*side)),
+        Task::Upload => code(1),
+        Task::Download => code(2),
+        Task::CopyWithin => code(3),
+        Task::CopyThrough => code(4),
+        Task::Delete(side) => code(5 + right(*side)),
+        Task::MakeFolder(side) => code(7 + right(*side)),
+        Task::Move(side) => code(9 + right(*side)),
+        Task::SetMetadata(side) => code(11 + right(*side)),
         Task::Skip(skip) => {
-            into.byte(13);
+            code(13);
             into.byte(match skip {
                 Skip::Exists => 1,
                 Skip::Same => 2,
@@ -172,16 +194,17 @@ fn encode_task(task: &Task, into: &mut Encoder) {
             });
         }
         Task::Refuse(refusal) => {
-            into.byte(14);
+            code(14);
             encode_refusal(refusal, into);
         }
     }
 }
 
-fn decode_task(from: &mut Decoder<'_>) -> Result<Task, CodecError> {
-    let code = from.byte("a task")?;
+fn decode_task(from: &mut Decoder<'_>) -> Result<(Task, u8), CodecError> {
+    let byte = from.byte("a task")?;
+    let (code, flags) = (byte & !(TAKES | LINK), byte & (TAKES | LINK));
     let side = if code % 2 == 1 { Side::Left } else { Side::Right };
-    Ok(match code {
+    let task = match code {
         1 => Task::Upload,
         2 => Task::Download,
         3 => Task::CopyWithin,
@@ -202,7 +225,8 @@ fn decode_task(from: &mut Decoder<'_>) -> Result<Task, CodecError> {
         }),
         14 => Task::Refuse(decode_refusal(from)?),
         _ => return Err(from.error("a task")),
-    })
+    };
+    Ok((task, flags))
 }
 
 fn right(side: Side) -> u8 {
@@ -366,17 +390,10 @@ pub(crate) mod tests {
             any::<u64>(),
             modified,
             prop::option::of(tag),
-            guard,
+            (guard, any::<bool>(), any::<bool>()),
         )
-            .prop_map(|(name, to, route, task, size_bytes, modified, tag, guard)| Step {
-                name,
-                to,
-                route,
-                task,
-                size_bytes,
-                modified,
-                tag,
-                guard,
+            .prop_map(|(name, to, route, task, size_bytes, modified, tag, (guard, takes, link))| {
+                Step { takes, link, name, to, route, task, size_bytes, modified, tag, guard }
             })
     }
 

@@ -103,6 +103,14 @@ pub enum DeleteRefusal {
 }
 
 impl DeleteLimit {
+    /// Returns how many may be deleted of so many.
+    pub fn most(self, of: u64) -> u64 {
+        // 128 bits: a percentage of 64 bits overflows them.
+        let part =
+            |percent: u8| u64::try_from(u128::from(of) * u128::from(percent) / 100).unwrap_or(u64::MAX);
+        self.count.unwrap_or(u64::MAX).min(self.percent.map_or(u64::MAX, part))
+    }
+
     /// Checks a plan's deletions before any of them happens.
     ///
     /// `of` is how many entries the target had, `unread` how many folders, files or pages of the source could not be read.
@@ -116,10 +124,7 @@ impl DeleteLimit {
         if unread > 0 {
             return Err(DeleteRefusal::SourceNotWhole { unread });
         }
-        // 128 bits: a percentage of 64 bits overflows them.
-        let part =
-            |percent: u8| u64::try_from(u128::from(of) * u128::from(percent) / 100).unwrap_or(u64::MAX);
-        let limit = self.count.unwrap_or(u64::MAX).min(self.percent.map_or(u64::MAX, part));
+        let limit = self.most(of);
         if deletions > limit { Err(DeleteRefusal::TooMany { deletions, of, limit }) } else { Ok(()) }
     }
 }

@@ -1,0 +1,125 @@
+//! One life of a run from its beginning to its report.
+
+use std::sync::Mutex;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::flow::Flow;
+use super::running::{End, Halt, Places, Record, STREAM_BYTES, Shared};
+use super::schedule::{Outcomes, Schedule};
+use super::{Context, ExecuteError, Options, Report, Work, deletions};
+use crate::journal::{Event, Outcome, Status};
+use crate::plan::{Place, Plan, PlanError};
+
+/// See [`super::execute`].
+pub(super) async fn execute(
+    work: Work<'_>,
+    options: &Options,
+    context: Context<'_>,
+) -> Result<Report, ExecuteError> {
+    let began = Instant::now();
+    let Work { plan, state, journal, ends } = work;
+    let parts_max = usize::try_from(options.memory_bytes / STREAM_BYTES).unwrap_or(usize::MAX).max(1);
+    let places = Places::new(options.connections_max, parts_max);
+    let flow = Flow::new(places.clone(), state.done_bytes());
+    let ended = state.count(Status::Done) + state.count(Status::Skipped);
+    let acting = ended + state.count(Status::Pending) + state.count(Status::Failed);
+    let progress = context.progress;
+    progress.total_bytes.store(total_bytes(plan)?, Ordering::Relaxed);
+    progress.total_steps.store(acting, Ordering::Relaxed);
+    progress.ended_steps.store(ended, Ordering::Relaxed);
+    let shared = Shared {
+        options,
+        context,
+        record: Record::new(journal, state).alive_since(context.clock.now()),
+        places,
+        flow,
+        routes: ends.iter().map(|ends| (End::of(&ends.from), End::of(&ends.to))).collect(),
+        halt: Halt::default(),
+        sources: Mutex::default(),
+    };
+    let began_ns = i64::try_from(context.clock.now().as_nanosecond()).unwrap_or(i64::MAX);
+    let mut schedule = Schedule::new(&shared, plan);
+    let mut went = schedule.run().await;
+    let may_delete = schedule.outcomes.failed == 0 || options.delete_despite_failures;
+    if went.is_ok() && may_delete && !shared.halt.is_asked() {
+        went = deletions::run(&mut schedule, &shared, plan).await;
+    }
+    if went.is_ok() && schedule.outcomes.fatal.is_none() && has_retried(&shared) {
+        // The beginning of an upload whose answer was lost: it was begun again, and holds nothing. What cannot be taken back now is found by `orphans`.
+        let _ = super::cancel::drop_strays(&shared.record, plan, ends, began_ns).await;
+    }
+    let outcome = schedule.outcome();
+    let outcomes = std::mem::take(&mut schedule.outcomes);
+    drop(schedule);
+    end(&shared, plan, went, outcome, outcomes, began.elapsed())
+}
+
+/// Tells whether any request of this life was made again, by a step or by the store.
+fn has_retried(shared: &Shared<'_>) -> bool {
+    let by_store = |end: &End| match end {
+        End::Remote(remote) => remote.pressure.as_ref().is_some_and(|pressure| pressure.counts().retries > 0),
+        End::Local(_) | End::Stdio => false,
+    };
+    shared.context.progress.retries.load(Ordering::Relaxed) > 0
+        || shared.routes.iter().any(|(from, to)| by_store(from) || by_store(to))
+}
+
+/// Writes down how it ended, and reports it.
+fn end(
+    shared: &Shared<'_>,
+    plan: &Plan,
+    went: Result<(), PlanError>,
+    outcome: Outcome,
+    outcomes: Outcomes,
+    took: Duration,
+) -> Result<Report, ExecuteError> {
+    let Outcomes { failed, first_failure, fatal, .. } = outcomes;
+    if let Some(error) = fatal {
+        // What happened until then is worth keeping; the first error is the one that counts.
+        let _ = shared.record.sync();
+        return Err(error);
+    }
+    went?;
+    let at_ns = i64::try_from(shared.context.clock.now().as_nanosecond()).unwrap_or(0);
+    shared.record.append(&Event::Ended { at_ns, outcome })?;
+    shared.record.sync()?;
+    let (_, moved_bytes) = shared.flow.numbers();
+    let totals = plan.totals();
+    Ok(shared.record.with_state(|state| Report {
+        outcome,
+        done: state.count(Status::Done),
+        done_bytes: state.done_bytes(),
+        moved_bytes,
+        proved: state.proved(),
+        skipped: totals.skipped + state.count(Status::Skipped),
+        refused: totals.refused,
+        failed,
+        not_tried: (state.count(Status::Pending) + state.count(Status::Failed)).saturating_sub(failed),
+        retries: shared.context.progress.retries.load(Ordering::Relaxed),
+        took,
+        first_failure,
+    }))
+}
+
+/// Counts the bytes of all copies once. Those that go through this machine are in the plan's totals twice.
+fn total_bytes(plan: &Plan) -> Result<u64, PlanError> {
+    let totals = plan.totals();
+    let through = |place: &Place| matches!(place, Place::Remote { .. });
+    let may_go_through = totals.up_bytes > 0
+        && totals.down_bytes > 0
+        && plan.routes().iter().any(|route| through(&route.from) && through(&route.to));
+    if !may_go_through {
+        return Ok(totals.moved_bytes());
+    }
+    let mut bytes: u64 = 0;
+    for step in plan.steps() {
+        let (_, step) = step?;
+        if step.task.moves_bytes() {
+            bytes = bytes.saturating_add(step.size_bytes);
+        }
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,463 @@
+//! The ranges of a key space that is listed in several places at once: which request is made next, and what its answer means.
+//!
+//! Pure. A range reaches from behind one text up to and with another, so that its neighbour may begin by `StartAfter` with the very text that it ends with: no key
+//! is lost between two ranges, and none is in both. An answer tells all keys from where it was asked to its last one; what of it lies behind
+//! the range belongs to the ranges there, as far as they have not found it themselves.
+//!
+//! **How many.** The first page is asked for alone. Then the width grows with every answer that had something new, and shrinks where ranges turn out empty: requests that
+//! found nothing stay below a quarter. Where answers come at once, more than two places would cost time and win none.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use pintail_store::object_store::ListedObject;
+
+use super::keys::Model;
+
+/// Answers that come sooner than this come from nearby, and there is nothing to win.
+const NEAR: Duration = Duration::from_millis(5);
+
+/// The width where answers come from nearby.
+const NEAR_WIDTH: usize = 2;
+
+/// So many pages has a range where answers come from nearby: every cut costs a part of a page.
+const NEAR_PAGES: usize = 8;
+
+/// The width after the first page.
+const FIRST_WIDTH: usize = 3;
+
+/// What an answer that had something new adds to the width.
+const GROWTH: usize = 2;
+
+/// A request that is to be made.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Request {
+    /// For which range.
+    pub(super) id: u64,
+    /// Only keys after this text. Has no meaning with a continuation.
+    pub(super) start_after: Option<String>,
+    /// Where the last page of the range ended.
+    pub(super) continuation: Option<String>,
+}
+
+/// Keys are not in order where they must be.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Unordered;
+
+/// The ranges of one listing, in the order of their keys.
+#[derive(Debug)]
+pub(super) struct Ranges {
+    prefix: String,
+    list: VecDeque<Range>,
+    next_id: u64,
+    /// Requests under way.
+    under_way: usize,
+    /// Pages that wait for their turn.
+    buffered: usize,
+    width: usize,
+    width_max: usize,
+    /// The most pages that wait or are under way.
+    ahead_max: usize,
+    useful: u64,
+    wasted: u64,
+    fastest: Duration,
+    /// The last key of the ranges that were given out.
+    given: Option<String>,
+    /// How names were built on the page that was farthest.
+    model: Option<Model>,
+    /// The service does not list in order: pages are given on as they come, one after another.
+    plain: bool,
+}
+
+#[derive(Debug)]
+struct Range {
+    id: u64,
+    /// Keys after this one.
+    after: Option<String>,
+    /// Keys up to this one, which counts.
+    upto: Option<String>,
+    continuation: Option<String>,
+    under_way: bool,
+    /// The last key that it gave.
+    last: Option<String>,
+    /// A page of its own has come.
+    begun: bool,
+    done: bool,
+    pages: VecDeque<Vec<ListedObject>>,
+}
+
+impl Ranges {
+    /// Begins with one range of everything.
+    pub(super) fn new(prefix: &str, width_max: usize) -> Self {
+        let width_max = width_max.max(1);
+        let mut ranges = Self {
+            prefix: prefix.to_owned(),
+            list: VecDeque::new(),
+            next_id: 0,
+            under_way: 0,
+            buffered: 0,
+            width: 1,
+            width_max,
+            ahead_max: width_max * 2,
+            useful: 0,
+            wasted: 0,
+            fastest: Duration::MAX,
+            given: None,
+            model: None,
+            plain: false,
+        };
+        let first = ranges.range(None, None);
+        ranges.list.push_back(first);
+        ranges
+    }
+
+    fn range(&mut self, after: Option<String>, upto: Option<String>) -> Range {
+        self.next_id += 1;
+        Range {
+            id: self.next_id,
+            after,
+            upto,
+            continuation: None,
+            under_way: false,
+            last: None,
+            begun: false,
+            done: false,
+            pages: VecDeque::new(),
+        }
+    }
+
+    /// Tells whether everything was listed and given out.
+    pub(super) fn is_done(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Returns the next page in the order of keys, if it is there.
+    pub(super) fn pop(&mut self) -> Option<Vec<ListedObject>> {
+        loop {
+            let front = self.list.front_mut()?;
+            if let Some(page) = front.pages.pop_front() {
+                self.buffered -= 1;
+                return Some(page);
+            }
+            if !front.done {
+                return None;
+            }
+            let last = self.list.pop_front().and_then(|range| range.last);
+            self.given = last.or_else(|| self.given.take());
+        }
+    }
+
+    /// Returns the next request, if one is to be made now. It counts as under way until it is answered.
+    pub(super) fn next_request(&mut self) -> Option<Request> {
+        let front_waits =
+            self.list.front().is_some_and(|front| !front.under_way && !front.done && front.pages.is_empty());
+        // The front goes on whatever waits behind it.
+        let full = self.under_way >= self.width || self.under_way + self.buffered >= self.ahead_max;
+        if self.under_way >= self.width_max || full && !front_waits {
+            return None;
+        }
+        let waiting = |range: &Range| !range.under_way && !range.done;
+        let index = match self.list.iter().position(waiting) {
+            Some(index) => index,
+            None => self.extend()?,
+        };
+        let range = &mut self.list[index];
+        range.under_way = true;
+        self.under_way += 1;
+        Some(Request {
+            id: range.id,
+            start_after: range.after.clone(),
+            continuation: range.continuation.clone(),
+        })
+    }
+
+    /// Cuts the last range while its first page is under way: what is behind the page that it should give is a range of its own.
+    fn extend(&mut self) -> Option<usize> {
+        let last = self.list.back()?;
+        let after = last.after.as_deref().filter(|_| last.under_way && !last.begun && last.upto.is_none())?;
+        let cut = self.model.as_ref()?.beyond(after, self.reach())?;
+        let range = self.range(Some(cut.clone()), None);
+        self.list.back_mut()?.upto = Some(cut);
+        self.list.push_back(range);
+        Some(self.list.len() - 1)
+    }
+
+    /// Takes the answer to a request.
+    ///
+    /// # Errors
+    /// When keys are not in order, and several ranges rely on it.
+    pub(super) fn answer(
+        &mut self,
+        id: u64,
+        mut page: Vec<ListedObject>,
+        next: Option<String>,
+        took: Duration,
+    ) -> Result<(), Unordered> {
+        self.under_way -= 1;
+        self.fastest = self.fastest.min(took);
+        // Somebody else's answer had it all.
+        let Some(index) = self.list.iter().position(|range| range.id == id && !range.done) else {
+            self.wasted += 1;
+            self.shrink();
+            return Ok(());
+        };
+        self.list[index].under_way = false;
+        let alone = self.list.len() == 1 && self.list[index].after.is_none();
+        let ordered = page.windows(2).all(|pair| pair[0].key < pair[1].key);
+        if self.plain || !ordered {
+            if !alone {
+                return Err(Unordered);
+            }
+            self.plain = true;
+            self.keep(index, page);
+            let range = &mut self.list[index];
+            (range.done, range.continuation) = (next.is_none(), next);
+            return Ok(());
+        }
+        // Where that is not known, the cut it begins with is near.
+        let before = self.key_before(index).or_else(|| self.list[index].after.clone());
+        let range = &mut self.list[index];
+        if let Some(after) = &range.after {
+            // A service that does not know `StartAfter` begins anew each time; what was seen is passed over.
+            page.retain(|object| object.key.as_str() > after.as_str());
+        }
+        let reached = page.last().map(|object| object.key.to_string());
+        let inside = match &range.upto {
+            Some(upto) => page.partition_point(|object| object.key.as_str() <= upto.as_str()),
+            None => page.len(),
+        };
+        let rest = page.split_off(inside);
+        let at_end = match (&range.upto, &reached) {
+            (Some(upto), Some(reached)) => reached >= upto,
+            _ => false,
+        };
+        let ends = next.is_none() || at_end;
+        range.begun = true;
+        range.done = ends;
+        range.continuation = next.clone();
+        if let Some(last) = page.last() {
+            range.after = Some(last.key.to_string());
+        }
+        if page.is_empty() && ends {
+            self.wasted += 1;
+            self.shrink();
+        } else {
+            self.useful += 1;
+            self.grow();
+        }
+        let model = (self.width > 1 && page.len() > 1).then(|| {
+            let names: Vec<&str> = page.iter().map(|object| object.key.as_str()).collect();
+            Model::of(&self.prefix, before.as_deref(), &names)
+        });
+        if let Some(model) = model.flatten() {
+            let is_last = index + 1 == self.list.len();
+            if !ends {
+                self.split(index, &model);
+            }
+            if is_last || self.model.is_none() {
+                self.model = Some(model);
+            }
+        }
+        self.keep(index, page);
+        if ends {
+            self.hand_on(index, rest, if next.is_none() { None } else { reached.as_deref() }, next.is_none());
+        }
+        Ok(())
+    }
+
+    /// Returns the key just before a range's next page, as far as everything before it is known.
+    fn key_before(&self, index: usize) -> Option<String> {
+        for (range, own) in (0..=index).rev().map(|place| (&self.list[place], place == index)) {
+            if !own && !range.done {
+                return None;
+            }
+            if range.last.is_some() {
+                return range.last.clone();
+            }
+        }
+        self.given.clone()
+    }
+
+    fn keep(&mut self, index: usize, page: Vec<ListedObject>) {
+        if let Some(last) = page.last() {
+            self.list[index].last = Some(last.key.to_string());
+            self.list[index].pages.push_back(page);
+            self.buffered += 1;
+        }
+    }
+
+    /// How many pages a range should have.
+    fn reach(&self) -> usize {
+        if self.fastest < NEAR { NEAR_PAGES } else { 1 }
+    }
+
+    fn grow(&mut self) {
+        let most = if self.fastest < NEAR { NEAR_WIDTH } else { self.width_max };
+        let wanted = if self.width == 1 { FIRST_WIDTH } else { self.width + GROWTH };
+        self.width = wanted.min(most).min(self.width_max);
+    }
+
+    fn shrink(&mut self) {
+        if self.wasted * 4 > self.useful + self.wasted {
+            self.width = (self.width / 2).max(1);
+        } else {
+            self.width = (self.width - self.width / 4).max(1);
+        }
+    }
+
+    /// Cuts what is left of a range whose page has just come, for as many as may be at work.
+    fn split(&mut self, index: usize, model: &Model) {
+        let waiting = self.list.iter().filter(|range| !range.under_way && !range.done).count();
+        let free = self.width.saturating_sub(self.under_way + waiting);
+        if free == 0 {
+            return;
+        }
+        let upto = self.list[index].upto.clone();
+        let cuts = match &upto {
+            None => model.after(free, self.reach()),
+            Some(end) => {
+                let pages = usize::try_from(model.pages_until(end)).unwrap_or(usize::MAX);
+                model.between(end, pages.min(free + 1))
+            }
+        };
+        for (number, cut) in cuts.iter().enumerate() {
+            let end = cuts.get(number + 1).cloned().or_else(|| upto.clone());
+            let range = self.range(Some(cut.clone()), end);
+            self.list.insert(index + 1 + number, range);
+        }
+        if let Some(first) = cuts.first() {
+            self.list[index].upto = Some(first.clone());
+        }
+    }
+
+    /// Gives keys that lie behind the range that was asked for to those that they belong to. They are all that there is up to a key, or to the end of all.
+    fn hand_on(&mut self, index: usize, mut rest: Vec<ListedObject>, upto: Option<&str>, to_end: bool) {
+        let mut index = index + 1;
+        while index < self.list.len() {
+            let range = &mut self.list[index];
+            let whole = match (&range.upto, upto) {
+                _ if to_end => true,
+                (Some(end), Some(upto)) => end.as_str() <= upto,
+                _ => false,
+            };
+            let begins = range.after.as_deref().unwrap_or_default();
+            rest.drain(..rest.partition_point(|object| object.key.as_str() <= begins));
+            if !whole {
+                // One that is being asked itself, or has been, knows better.
+                let fresh = !range.under_way && !range.begun && !range.done;
+                let Some(upto) = upto.filter(|upto| *upto > begins && fresh) else {
+                    return;
+                };
+                range.after = Some(upto.to_owned());
+                range.begun = true;
+                self.keep(index, rest);
+                return;
+            }
+            let inside = match &range.upto {
+                Some(end) => rest.partition_point(|object| object.key.as_str() <= end.as_str()),
+                None => rest.len(),
+            };
+            let behind = rest.split_off(inside);
+            let own = std::mem::replace(&mut rest, behind);
+            if !range.done {
+                range.done = true;
+                range.under_way = false;
+                // Its own answer, if one is under way, finds nobody any more.
+                range.id = 0;
+                self.keep(index, own);
+            }
+            index += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn object(key: &str) -> ListedObject {
+        let last_modified = Timestamp::UNIX_EPOCH;
+        ListedObject {
+            key: key.parse().unwrap(),
+            size_bytes: 0,
+            last_modified,
+            etag: None,
+            storage_class: None,
+        }
+    }
+
+    /// A service: keys in order, so many a page.
+    fn answer(keys: &[String], request: &Request, page: usize) -> (Vec<ListedObject>, Option<String>) {
+        let after = request.continuation.as_ref().or(request.start_after.as_ref());
+        let first = after.map_or(0, |after| keys.partition_point(|key| key <= after));
+        let objects: Vec<_> = keys[first..].iter().take(page).map(|key| object(key)).collect();
+        let more = first + objects.len() < keys.len();
+        let next = objects.last().filter(|_| more).map(|last| last.key.to_string());
+        (objects, next)
+    }
+
+    impl Ranges {
+        /// Every range ends where the next one begins, and what it has lies within.
+        fn check(&self) {
+            for (range, next) in self.list.iter().zip(self.list.iter().skip(1)) {
+                let upto = range.upto.as_deref().unwrap();
+                assert!(next.after.as_deref().unwrap() >= upto, "{self:?}");
+                let keys = range.pages.iter().flatten().map(|object| object.key.as_str());
+                assert!(keys.clone().all(|key| key <= upto), "{self:?}");
+                let later = next.pages.iter().flatten().map(|object| object.key.as_str());
+                assert!(later.clone().all(|key| key > upto), "{self:?}");
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(400))]
+
+        /// Whatever order answers come in: every key once, in order.
+        #[test]
+        fn answers_in_any_order_make_one_list(
+            numbers in prop::collection::btree_set(0..3000_u32, 0..300),
+            page in 1..20_usize,
+            width in 1..12_usize,
+            order in prop::collection::vec(any::<prop::sample::Index>(), 1..40),
+            slow in any::<bool>(),
+            meanwhile in prop::collection::btree_set(0..3000_u32, 0..40),
+        ) {
+            let mut meanwhile = meanwhile.into_iter();
+            let mut keys: Vec<String> = numbers.iter().map(|number| format!("x/{number:05}")).collect();
+            let took = Duration::from_millis(if slow { 100 } else { 1 });
+            let mut ranges = Ranges::new("x/", width);
+            let mut waiting: Vec<Request> = Vec::new();
+            let mut listed = Vec::new();
+            let mut order = order.iter().cycle();
+            while !ranges.is_done() {
+                while let Some(page) = ranges.pop() {
+                    listed.extend(page.into_iter().map(|object| object.key.to_string()));
+                }
+                while let Some(request) = ranges.next_request() {
+                    waiting.push(request);
+                }
+                prop_assert!(waiting.len() <= width);
+                if ranges.is_done() {
+                    break;
+                }
+                let request = waiting.swap_remove(order.next().unwrap().index(waiting.len()));
+                let (objects, next) = answer(&keys, &request, page);
+                ranges.answer(request.id, objects, next, took).unwrap();
+                ranges.check();
+                // Somebody writes while we list: what comes new may be seen or not, what was there is.
+                if let Some(new) = meanwhile.next().map(|number| format!("x/{number:05}")) && let Err(place) = keys.binary_search(&new) {
+                    keys.insert(place, new);
+                }
+            }
+            prop_assert!(listed.windows(2).all(|pair| pair[0] < pair[1]), "{:?}", listed);
+            let there: std::collections::BTreeSet<_> = listed.iter().cloned().collect();
+            let all = numbers.iter().all(|number| there.contains(&format!("x/{number:05}")));
+            prop_assert!(all, "{:?}", listed);
+            prop_assert!(listed.iter().all(|key| keys.contains(key)));
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! One file or object that was named, or a stream: looked at where the rules want to know what is there.
+
+use super::look;
+use super::one_way::Shared;
+use super::work::Making;
+use super::{Job, PrepareError};
+use crate::entry::{Entry, Kind, Modified};
+use crate::local::Links;
+use crate::name::{Name, NameRefusal};
+use crate::parts::OBJECT_MAX_BYTES;
+use crate::plan::Refusal;
+use crate::policy::Existing;
+use crate::site::Site;
+
+/// Plans one copy. `alone` makes a refusal an error; among several it is a step.
+pub(super) async fn copy(
+    making: &mut Making<'_>,
+    route: u32,
+    job: &Job,
+    name: &Name,
+    to: &Name,
+    alone: bool,
+) -> Result<(), PrepareError> {
+    let rules = making.rules;
+    let shared = Shared::of_one(route, job, rules, (name != to).then(|| to.clone()))?;
+    let missing = || PrepareError::Missing(super::full(&job.route.from, name.as_str()));
+    let source = match &job.ends.from {
+        Site::Stdio => Entry::file(name.clone(), 0, Modified::UNKNOWN),
+        Site::Local(root) => {
+            if let Err(refusal) = name.path(rules.platform) {
+                let source = Entry::file(name.clone(), 0, Modified::UNKNOWN);
+                return refuse(making, &shared, source, Refusal::Name(refusal), alone);
+            }
+            let source = look::file(root, name, rules.platform, rules.links != Links::Keep)?;
+            let source = source.ok_or_else(missing)?;
+            if source.kind == Kind::Folder {
+                return Err(PrepareError::NotAFile(super::full(&job.route.from, name.as_str())));
+            }
+            source
+        }
+        Site::Remote(remote) => {
+            making.seen.looks += 1;
+            let mut source = look::object(remote, name).await?.ok_or_else(missing)?;
+            source.kind = Kind::File;
+            source
+        }
+    };
+    making.seen.left += 1;
+    let refusal = match &job.ends.to {
+        Site::Stdio => None,
+        Site::Local(_) if to.is_folder() => Some(Refusal::Name(NameRefusal::EmptyPart)),
+        Site::Local(_) => to.path(rules.platform).err().map(Refusal::Name),
+        Site::Remote(remote) => match to.key(&remote.prefix) {
+            Err(refusal) => Some(Refusal::Name(refusal)),
+            Ok(_) if source.size_bytes > OBJECT_MAX_BYTES => Some(Refusal::TooLarge),
+            Ok(_) => None,
+        },
+    };
+    if let Some(refusal) = refusal {
+        return refuse(making, &shared, source, refusal, alone);
+    }
+    let target = match &job.ends.to {
+        _ if rules.existing == Existing::Overwrite => None,
+        Site::Stdio => None,
+        Site::Local(root) => look::file(root, to, rules.platform, false)?,
+        Site::Remote(remote) => {
+            making.seen.looks += 1;
+            look::object(remote, to).await?.map(|target| Entry { kind: Kind::File, ..target })
+        }
+    };
+    if target.as_ref().is_some_and(|target| target.kind == Kind::Folder) {
+        return Err(PrepareError::NotAFile(super::full(&job.route.to, to.as_str())));
+    }
+    making.seen.right += u64::from(target.is_some());
+    shared.one(making, source, target).await
+}
+
+fn refuse(
+    making: &mut Making<'_>,
+    shared: &Shared<'_>,
+    source: Entry,
+    refusal: Refusal,
+    alone: bool,
+) -> Result<(), PrepareError> {
+    match refusal {
+        Refusal::Name(why) if alone => Err(PrepareError::Refused { what: source.name.to_string(), why }),
+        refusal => shared.refuse_one(making, source, refusal),
+    }
+}
