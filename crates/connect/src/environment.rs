@@ -53,6 +53,35 @@ pub struct Environment {
     pub aws: AwsEnvironment,
     /// Where other programs of the user keep their files, for imports.
     pub others: OtherPrograms,
+    /// Which machine of an array this is, where a scheduler says so.
+    pub worker: Option<WorkerPlace>,
+}
+
+/// Which machine of an array this is: `JOB_COMPLETION_INDEX` of Kubernetes; `AWS_BATCH_JOB_ARRAY_INDEX` of AWS Batch, with
+/// `AWS_BATCH_JOB_ARRAY_SIZE`; `SLURM_ARRAY_TASK_ID` of Slurm, with `SLURM_ARRAY_TASK_MIN`, `…_STEP` and `…_COUNT`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WorkerPlace {
+    /// From 0.
+    pub index: u64,
+    /// Of how many. Kubernetes does not say it.
+    pub count: Option<u64>,
+}
+
+impl WorkerPlace {
+    fn of(variable: &dyn Fn(&str) -> Option<String>) -> Option<Self> {
+        let number = |name: &str| variable(name)?.trim().parse::<u64>().ok();
+        if let Some(index) = number("JOB_COMPLETION_INDEX") {
+            return Some(Self { index, count: None });
+        }
+        if let Some(index) = number("AWS_BATCH_JOB_ARRAY_INDEX") {
+            return Some(Self { index, count: number("AWS_BATCH_JOB_ARRAY_SIZE") });
+        }
+        // Slurm numbers its tasks as the person wished: `--array=3-9:2`.
+        let id = number("SLURM_ARRAY_TASK_ID")?;
+        let step = number("SLURM_ARRAY_TASK_STEP").filter(|step| *step > 0).unwrap_or(1);
+        let first = number("SLURM_ARRAY_TASK_MIN").unwrap_or(0);
+        Some(Self { index: id.checked_sub(first)? / step, count: number("SLURM_ARRAY_TASK_COUNT") })
+    }
 }
 
 /// The variables of the AWS command line and SDKs that say where credentials are.
@@ -205,6 +234,7 @@ impl Environment {
             aws: AwsEnvironment::read(home.as_deref()),
             home,
             others: others(),
+            worker: WorkerPlace::of(&text),
         })
     }
 
@@ -297,6 +327,7 @@ impl Environment {
             default_bookmark: None,
             log: None,
             shell: None,
+            worker: None,
             told: Overrides::default(),
             browser: None,
             has_display: false,
@@ -395,6 +426,29 @@ fn variable(name: &str) -> Option<OsString> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_machine_of_an_array_knows_its_place() {
+        let of = |set: &[(&str, &str)]| {
+            let place = WorkerPlace::of(&|name| {
+                set.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+            });
+            place.map(|place| (place.index, place.count))
+        };
+        assert_eq!(of(&[]), None);
+        assert_eq!(of(&[("JOB_COMPLETION_INDEX", "3")]), Some((3, None)));
+        let batch = [("AWS_BATCH_JOB_ARRAY_INDEX", "0"), ("AWS_BATCH_JOB_ARRAY_SIZE", "8")];
+        assert_eq!(of(&batch), Some((0, Some(8))));
+        let slurm = [
+            ("SLURM_ARRAY_TASK_ID", "7"),
+            ("SLURM_ARRAY_TASK_MIN", "3"),
+            ("SLURM_ARRAY_TASK_STEP", "2"),
+            ("SLURM_ARRAY_TASK_COUNT", "4"),
+        ];
+        assert_eq!(of(&slurm), Some((2, Some(4))));
+        assert_eq!(of(&slurm[..1]), Some((7, None)));
+        assert_eq!(of(&[("JOB_COMPLETION_INDEX", "x")]), None);
+    }
 
     #[test]
     fn a_tilde_at_the_beginning_is_the_home_folder() {

@@ -47,7 +47,7 @@ pub use bookmarks::{Bookmarks, Settings};
 pub use chosen::Search;
 pub use connector::{Connected, Connector, endpoint};
 pub use edit::Edit;
-pub use environment::{AwsEnvironment, Environment, Folders, NoHome, Overrides, Terminal};
+pub use environment::{AwsEnvironment, Environment, Folders, NoHome, Overrides, Terminal, WorkerPlace};
 pub use error::{Error, NoCredential};
 pub use file::private_folder;
 pub use foreign::{ImportPlan, LeftAside, OtherPrograms, Planned, Program};

@@ -25,8 +25,8 @@ pub struct Tuning {
     pub one_request_max_bytes: u64,
     /// The size of a part of an upload, unless it needs larger ones.
     pub part_bytes: u64,
-    /// How many parts of one upload are under way at once.
-    pub parts_at_once: usize,
+    /// The same where somebody wished it; `None` where only the built-in size stands.
+    pub part_bytes_wished: Option<u64>,
     /// The storage class of new objects; `None` for the service's own.
     pub storage_class: Option<String>,
 }
@@ -59,7 +59,7 @@ impl Tuning {
             one_request_max_bytes: needed(layered, "s3.upload.multipart.threshold", number)?
                 .saturating_sub(1),
             part_bytes: needed(layered, "s3.upload.multipart.size", number)?,
-            parts_at_once: count("s3.upload.multipart.concurrency")?,
+            part_bytes_wished: said(layered, "s3.upload.multipart.size")?.and_then(number),
             storage_class: match said(layered, "s3.storage.class")? {
                 Some(Value::Choice(class)) => Some(class.to_owned()),
                 _ => None,
@@ -110,10 +110,7 @@ mod tests {
         assert_eq!((usual.timeouts, usual.schedule), (Timeouts::default(), Schedule::TRANSFER));
         assert_eq!((usual.list_page, usual.delete_batch, usual.storage_class), (None, 1000, None));
         assert_eq!(usual.link_life, Duration::from_secs(3600));
-        assert_eq!(
-            (usual.one_request_max_bytes, usual.part_bytes, usual.parts_at_once),
-            (16 << 20, 8 << 20, 4)
-        );
+        assert_eq!((usual.one_request_max_bytes, usual.part_bytes), (16 << 20, 8 << 20));
         let mut preferences = connector.preferences().unwrap();
         for (name, value) in [
             ("connection.timeout.seconds", "7"),

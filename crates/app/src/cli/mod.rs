@@ -147,5 +147,8 @@ async fn until_interrupted(command: Command, app: &App, output: &Output) -> Outc
         let _ = tokio::time::timeout(CLEAN_UP_MAX, run).await;
     }
     output.say("interrupted");
+    if let Some(word) = app.interrupt().word() {
+        output.say(&format!("{} {word}", output.talk_style(render::Style::Strong, "next:")));
+    }
     Ok(Exit::Interrupted)
 }

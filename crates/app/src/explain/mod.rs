@@ -4,6 +4,7 @@
 //! leaves with its exit code.
 
 mod admin;
+mod batch;
 mod connect;
 mod exit;
 mod lend;
@@ -17,15 +18,16 @@ mod source;
 mod store;
 mod sts;
 pub(crate) mod texts;
+mod transfer;
 
 use std::error::Error as StdError;
 
 pub(crate) use exit::Exit;
 pub(crate) use lend::refusal;
 use pintail_core::aws_config::edit::EditError;
+pub(crate) use transfer::step_failed;
 
 use crate::ops::Error;
-use crate::ops::copy::PlanError;
 
 /// An error in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,6 +86,7 @@ pub(crate) fn explain(error: &Error) -> Explanation {
             EditError::Repeated(_) => with(Exit::Failed, &["Remove one of the two by hand."]),
             EditError::Value { .. } => with(Exit::Failed, &["Correct the bookmark or the path."]),
         },
+        Error::Batch(source) => batch::explain(error, source),
         Error::ChangedMeanwhile(_) => with(Exit::Failed, &["Start again: nothing was written."]),
         Error::Config(source) => profiles::config(error, source),
         Error::Connect(source) => connect::explain(error, source),
@@ -94,30 +97,25 @@ pub(crate) fn explain(error: &Error) -> Explanation {
                 "Copy it again. If it happens again, something between here and S3 changes bytes: look at proxies and at the memory.",
             ],
         ),
+        Error::Execute(source) => transfer::execute(error, source),
         Error::Handler(_) => with(
             Exit::Failed,
             &["Look at who may write the folders of the desktop: $XDG_DATA_HOME and $XDG_CONFIG_HOME."],
         ),
+        Error::Kept(source) => transfer::kept(error, source),
         Error::Local { source, .. } => local(error, source),
         Error::Interrupted => with(Exit::Interrupted, &[]),
         Error::Lend(source) => lend::explain(error, source),
+        Error::NameList(_) => {
+            with(Exit::Usage, &["Write one name a line; --null reads what `find -print0` writes."])
+        }
+        Error::Orphans(source) => transfer::orphans(error, source),
         Error::Policy(source) => policy::explain(error, source),
-        Error::Plan(source) => with(
-            Exit::Usage,
-            match source {
-                PlanError::BothLocal { .. } => {
-                    &["Use your system's own copy program, or name a BOOKMARK:bucket/key."]
-                }
-                PlanError::Folder(_) => &["Add --recursive to copy folders with everything below them."],
-                PlanError::Stdio => &["Name one object in full, such as BOOKMARK:bucket/key."],
-                PlanError::SameTarget(_) => &["Copy them one by one to names of their own."],
-                PlanError::OntoItself(_) => &[],
-                PlanError::TargetNotAFolder(_) => &["End the target with a slash to make it a folder."],
-                PlanError::NotUnicode(_) => &["Rename the file."],
-                PlanError::NotAFile(_) => &["Give it on standard input: `cat FILE | pintail cp - TARGET`."],
-            },
-        ),
+        Error::Place(source) => transfer::place(error, source),
+        Error::Prepare(source) => transfer::prepare(error, source),
         Error::Profiles(source) => profiles::explain(error, source),
+        Error::Registry(source) => transfer::registry(error, source),
+        Error::Rule(_) => with(Exit::Usage, &["Write a glob such as \"*.jpg\", \"/top/**\" or \"folder/\"."]),
         Error::Sandbox(_) => with(Exit::Failed, &["Choose other ports with --port, or 0 for free ones."]),
         Error::SignIn(source) => sign_in::explain(error, source),
         Error::SignInTo { name, source } => {
@@ -128,12 +126,14 @@ pub(crate) fn explain(error: &Error) -> Explanation {
             }
             explanation
         }
-        Error::SourceChanged(_) => with(Exit::Failed, &["Copy it again when nothing writes to it."]),
+        Error::Step(source) => transfer::step(error, source),
         Error::Stdio(_) => with(Exit::Failed, &[]),
         Error::Store(source) => store::explain(error, source),
         Error::TargetTaken(_) => with(Exit::Failed, &[]),
-        Error::TargetNotAFile(_) => with(Exit::Failed, &["Choose another target; `-` is standard output."]),
         Error::Usage(_) => with(Exit::Usage, &[]),
+        Error::Verify(source) => transfer::verify(error, source),
+        Error::Watch(source) => transfer::watch(error, source),
+        Error::Word(_) => with(Exit::Usage, &[]),
     }
 }
 

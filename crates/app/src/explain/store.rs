@@ -20,7 +20,7 @@ pub(super) fn explain(error: &Error, store: &StoreError) -> Explanation {
 /// How a run ends whose call to S3 failed.
 fn exit(store: &StoreError) -> Exit {
     match store.kind() {
-        ErrorKind::NotFound(Missing::Bucket | Missing::Object) => Exit::NotFound,
+        ErrorKind::NotFound(Missing::Bucket | Missing::Job | Missing::Object) => Exit::NotFound,
         ErrorKind::PermissionDenied | ErrorKind::ReadOnly => Exit::Refused,
         ErrorKind::CredentialRefused
         | ErrorKind::Unauthenticated
@@ -87,6 +87,12 @@ fn permission(operation: Operation) -> &'static str {
         Operation::ListParts => "s3:ListMultipartUploadParts",
         Operation::ListUploads => "s3:ListBucketMultipartUploads",
         Operation::AbortUpload => "s3:AbortMultipartUpload",
+        Operation::CreateJob => "s3:CreateJob (and iam:PassRole on the job's role)",
+        Operation::DescribeJob => "s3:DescribeJob",
+        Operation::ListJobs => "s3:ListJobs",
+        Operation::UpdateJob => "s3:UpdateJobStatus and s3:UpdateJobPriority",
+        Operation::GetLifecycle => "s3:GetLifecycleConfiguration",
+        Operation::PutLifecycle => "s3:PutLifecycleConfiguration",
         _ => "it needs",
     }
 }

@@ -13,12 +13,16 @@ use pintail_core::seam::BoxFuture;
 use pintail_core::secret::Secret;
 use pintail_identity::oidc::{Browser, BrowserError};
 use pintail_sandbox::{Sandbox, visitor::Visitor};
+use pintail_transfer::entry::Entry as TransferEntry;
+use pintail_transfer::execute::{Progress, StepEnd};
+use pintail_transfer::prepare::Answer;
 use tempfile::TempDir;
 
-use super::copy::{self, Proof};
 use super::list::{self, Entry};
 use super::sandbox::{settings, start};
 use super::sign_in::{self, Event, Method, Options, Talk, Who};
+use super::transfer::options::Options as TransferOptions;
+use super::transfer::{self, Ended, Face, Labels, Request, Told, Verb};
 use super::{App, Error};
 use pintail_connect::Settings;
 use pintail_connect::{Environment, Folders};
@@ -46,7 +50,7 @@ pub(crate) async fn run(
         .prefix("pintail-demo-")
         .tempdir()
         .map_err(|source| Error::local("make a folder in", &std::env::temp_dir(), source))?;
-    let sandbox = start(0, false).await?;
+    let sandbox = start(0, false, None).await?;
     let stage = Stage { app: App::new(surroundings(app.environment(), &home)), home, sandbox };
     let outcome = stage.play(sink).await;
     stage.sandbox.stop().await;
@@ -160,22 +164,18 @@ impl Stage {
         fs::write(&up, &content).map_err(|source| Error::local("write", &up, source))?;
         let bucket = self.sandbox.world().buckets().remove(0);
         let there: Place = format!("{name}:{bucket}/demo/photo.raw").parse()?;
-        let mut proofs = Proofs::default();
+        let mut by_checksum = true;
         for (from, to) in [(Place::Local(up), there.clone()), (there, Place::Local(down.clone()))] {
-            let request =
-                copy::Request { sources: vec![from], target: to, recursive: false, keep_existing: false };
-            let plan = copy::plan(&self.app, &request).await?;
-            let report = copy::execute(&self.app, plan, &proofs).await?;
+            let report = self.copy(from, to).await?.report?;
+            by_checksum &= report.proved == report.done;
             if let Some(error) = report.first_failure {
-                return Err(error);
+                return Err(error.into());
             }
         }
         let back = fs::read(&down).map_err(|source| Error::local("read", &down, source))?;
         if back != content {
             return Err(Error::Different { what: "the demo's file".into() });
         }
-        let proofs = std::mem::take(proofs.0.get_mut().expect("no holder of this lock panics"));
-        let by_checksum = proofs.iter().all(|proof| *proof == Proof::Checksum);
         Ok(Step {
             title: "20 MiB to S3 and back",
             seen: vec![
@@ -187,6 +187,18 @@ impl Stage {
             ],
             proves: "what was sent is what is stored, and what is stored is what came back",
         })
+    }
+
+    async fn copy(&self, from: Place, to: Place) -> Result<Ended, Error> {
+        let request = Request {
+            verb: Verb::Cp,
+            sources: vec![from],
+            target: Some(to),
+            recursive: false,
+            options: TransferOptions::default(),
+        };
+        let planned = transfer::plan(&self.app, request, None, &Unseen).await?;
+        transfer::carry_out(&self.app, planned, &Unseen).await
     }
 
     async fn renew(&self, name: &BookmarkName) -> Result<Step, Error> {
@@ -208,14 +220,8 @@ impl Stage {
         self.sign_in(&name, narrow).await?;
         let bucket = self.sandbox.world().buckets().remove(0);
         let file = self.home.path().join("photo.raw");
-        let request = copy::Request {
-            sources: vec![Place::Local(file)],
-            target: format!("{name}:{bucket}/demo/forbidden").parse()?,
-            recursive: false,
-            keep_existing: false,
-        };
-        let plan = copy::plan(&self.app, &request).await?;
-        let report = copy::execute(&self.app, plan, &Proofs::default()).await?;
+        let report =
+            self.copy(Place::Local(file), format!("{name}:{bucket}/demo/forbidden").parse()?).await?.report?;
         let refused = report.first_failure.map(|error| error.to_string());
         let Some(refused) =
             refused.filter(|_| self.sandbox.world().object(&bucket, "demo/forbidden").is_none())
@@ -279,19 +285,17 @@ impl Talk for Silent {
     }
 }
 
-/// Remembers how copies were proved.
-#[derive(Debug, Default)]
-struct Proofs(std::sync::Mutex<Vec<Proof>>);
+/// Nobody who watches: what came of a copy is in its report.
+struct Unseen;
 
-impl copy::Talk for Proofs {
-    fn expect(&self, _copies: usize, _size_bytes: u64) {}
+impl Face for Unseen {
+    fn seen(&self, _entries: u64) {}
+    fn ask(&self, _names: &Labels, _source: &TransferEntry, _target: &TransferEntry) -> Answer {
+        Answer::Skip
+    }
+    fn ended(&self, _told: Told<'_>, _end: &StepEnd) {}
     fn bytes(&self, _bytes: &[u8]) -> io::Result<()> {
         Ok(())
     }
-    fn advance(&self, _size_bytes: u64) {}
-    fn copied(&self, _step: &copy::Step, copied: &copy::Copied) {
-        self.0.lock().expect("no holder of this lock panics").push(copied.proof);
-    }
-    fn failed(&self, _step: &copy::Step, _error: &Error) {}
-    fn skipped(&self, _skipped: &copy::Skipped) {}
+    fn tick(&self, _progress: &Progress) {}
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use pintail_connect::NoCredential;
 use pintail_core::address::AddressError;
@@ -12,12 +13,21 @@ use pintail_identity::oidc::DriveError;
 use pintail_identity::oidc::handler::HandlerError;
 use pintail_identity::oidc::scheme::DeliverError;
 use pintail_store::StoreError;
+use pintail_transfer::execute::orphans::OrphansError;
+use pintail_transfer::execute::{ExecuteError, StepError};
+use pintail_transfer::filter::{ListError, RuleError};
+use pintail_transfer::journal::RegistryError;
+use pintail_transfer::prepare::PrepareError;
+use pintail_transfer::watch::WatchError;
 
+use super::batch::BatchError;
 use super::config::ConfigError;
-use super::copy::PlanError;
 use super::lend::LendError;
 use super::policy::PolicyError;
 use super::profiles::ProfilesError;
+use super::transfer::request::KeptError;
+use super::transfer::words::WordError;
+use super::transfer::{PlaceError, VerifyError};
 use crate::admin::AdminError;
 use crate::setup::SetupError;
 
@@ -33,6 +43,9 @@ pub(crate) enum Error {
     /// The configuration of AWS's tools cannot be edited as asked.
     #[error(transparent)]
     AwsConfig(#[from] EditError),
+    /// A batch job could not be made or followed.
+    #[error(transparent)]
+    Batch(#[from] BatchError),
     /// A file changed between the plan and the deed.
     #[error("{} changed meanwhile", .0.display())]
     ChangedMeanwhile(PathBuf),
@@ -71,15 +84,36 @@ pub(crate) enum Error {
         #[source]
         source: io::Error,
     },
-    /// A copy cannot be planned.
+    /// A transfer was ended as a whole.
     #[error(transparent)]
-    Plan(#[from] PlanError),
+    Execute(#[from] ExecuteError),
+    /// What a run keeps of its request cannot be read.
+    #[error(transparent)]
+    Kept(#[from] KeptError),
+    /// A list of names cannot be read.
+    #[error(transparent)]
+    NameList(#[from] ListError),
+    /// Unfinished uploads cannot be looked for.
+    #[error(transparent)]
+    Orphans(#[from] OrphansError),
+    /// The places of a transfer cannot be meant.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+    /// A transfer cannot be planned.
+    #[error(transparent)]
+    Prepare(#[from] PrepareError),
     /// Policies could not be asked.
     #[error(transparent)]
     Policy(#[from] PolicyError),
     /// Something about profiles did not work.
     #[error(transparent)]
     Profiles(#[from] ProfilesError),
+    /// A run cannot be had.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// A pattern of a filter cannot be read.
+    #[error(transparent)]
+    Rule(#[from] RuleError),
     /// The sandbox could not start.
     #[error("the sandbox could not start")]
     Sandbox(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -98,9 +132,9 @@ pub(crate) enum Error {
         #[source]
         source: DriveError,
     },
-    /// A file changed while it was read.
-    #[error("{} changed while it was copied", .0.display())]
-    SourceChanged(PathBuf),
+    /// A step of a transfer failed.
+    #[error(transparent)]
+    Step(#[from] Arc<StepError>),
     /// Standard input or output failed.
     #[error("standard input or output failed")]
     Stdio(#[source] io::Error),
@@ -110,12 +144,18 @@ pub(crate) enum Error {
     /// The target exists, and existing ones were to stay.
     #[error("{0} exists already")]
     TargetTaken(String),
-    /// The target exists and is no regular file, which a copy must not replace.
-    #[error("{} exists and is not a regular file", .0.display())]
-    TargetNotAFile(PathBuf),
     /// What was asked for cannot be meant.
     #[error("{0}")]
     Usage(String),
+    /// Two places cannot be compared.
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
+    /// A sync that goes on cannot.
+    #[error(transparent)]
+    Watch(#[from] WatchError),
+    /// A word of an option cannot be read.
+    #[error(transparent)]
+    Word(#[from] WordError),
 }
 
 impl Error {

@@ -6,6 +6,8 @@ use futures_util::TryStreamExt;
 use pintail_core::address::Address;
 use pintail_core::name::{BucketName, KeyPrefix, ObjectKey};
 use pintail_store::object_store::{Bucket, List, ListBuckets, ListedObject, ObjectStore, pages};
+use pintail_transfer::listing;
+use pintail_transfer::site::Remote;
 
 use super::{App, Error};
 
@@ -32,13 +34,30 @@ pub(crate) async fn list(
 ) -> Result<(), Error> {
     let connected = app.connect(address).await?;
     let Some(bucket) = &address.bucket else { return list_buckets(&connected.store, sink).await };
+    let mut found = false;
+    if recursive {
+        let remote = Remote {
+            store: Arc::clone(&connected.store),
+            bucket: bucket.clone(),
+            prefix: address.key.clone(),
+            pressure: None,
+        };
+        let options = listing::Options { page: connected.tuning.list_page, ..listing::Options::default() };
+        let mut pages = listing::object_pages(&remote, &options);
+        while let Some(page) = pages.try_next().await? {
+            for object in page {
+                found = true;
+                sink(Entry::Object(bucket.clone(), object)).map_err(Error::Stdio)?;
+            }
+        }
+        return nothing(&connected.store, bucket, address, found).await;
+    }
     let options = List {
         prefix: address.key.clone(),
-        delimiter: (!recursive).then(|| "/".into()),
+        delimiter: Some("/".into()),
         max: connected.tuning.list_page,
         ..List::default()
     };
-    let mut found = false;
     let mut pages = std::pin::pin!(pages(Arc::clone(&connected.store), bucket.clone(), options));
     while let Some(page) = pages.try_next().await? {
         for entry in merged(bucket, page.objects, page.prefixes) {
@@ -46,10 +65,19 @@ pub(crate) async fn list(
             sink(entry).map_err(Error::Stdio)?;
         }
     }
-    // `ls bucket/nothing` should not look like success of something: but an empty folder or bucket is none of it.
+    nothing(&connected.store, bucket, address, found).await
+}
+
+/// `ls bucket/nothing` should not look like success of something: but an empty folder or bucket is none of it.
+async fn nothing(
+    store: &Arc<dyn ObjectStore>,
+    bucket: &BucketName,
+    address: &Address,
+    found: bool,
+) -> Result<(), Error> {
     if !found && !address.is_folder() {
         let key: ObjectKey = address.key.as_str().parse()?;
-        connected.store.head(bucket, &key, &pintail_store::object_store::Head::default()).await?;
+        store.head(bucket, &key, &pintail_store::object_store::Head::default()).await?;
     }
     Ok(())
 }

@@ -4,9 +4,9 @@
 //! shown and how is not its business.
 
 pub(crate) mod aws_config;
+pub(crate) mod batch;
 pub(crate) mod bucket;
 pub(crate) mod config;
-pub(crate) mod copy;
 pub(crate) mod credentials;
 pub(crate) mod demo;
 mod error;
@@ -16,13 +16,14 @@ pub(crate) mod nearest;
 pub(crate) mod object;
 pub(crate) mod policy;
 pub(crate) mod presign;
+pub(crate) mod prices;
 pub(crate) mod profiles;
-pub(crate) mod remove;
 pub(crate) mod sandbox;
 pub(crate) mod scheme;
 pub(crate) mod share;
 pub(crate) mod sign_in;
 pub(crate) mod signal;
+pub(crate) mod transfer;
 
 use std::ops::Deref;
 use std::sync::Arc;

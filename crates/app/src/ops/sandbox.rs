@@ -17,6 +17,8 @@ pub(crate) struct Options {
     pub(crate) bookmark: bool,
     /// Start with nothing set up, and so without a bookmark.
     pub(crate) empty: bool,
+    /// The longest that a role's session lives.
+    pub(crate) session_seconds: Option<u32>,
 }
 
 /// What is known once it is up.
@@ -36,7 +38,7 @@ pub(crate) async fn run(
 ) -> Result<(), Error> {
     // Before anything is told: whoever reads that it is up may end it at once.
     let mut signals = Signals::take().map_err(|error| Error::Sandbox(error.into()))?;
-    let sandbox = start(options.port, options.empty).await?;
+    let sandbox = start(options.port, options.empty, options.session_seconds).await?;
     let bookmark =
         if options.bookmark && !options.empty { Some(install(app, sandbox.summary())?) } else { None };
     let told = ready(&Ready { summary: sandbox.summary(), bookmark: bookmark.clone() });
@@ -53,8 +55,11 @@ pub(crate) async fn run(
 const MARK: &str = "pintail.sandbox";
 
 /// Starts a sandbox.
-pub(super) async fn start(port: u16, empty: bool) -> Result<Sandbox, Error> {
-    let options = pintail_sandbox::Options { port, empty, ..pintail_sandbox::Options::default() };
+pub(super) async fn start(port: u16, empty: bool, session_seconds: Option<u32>) -> Result<Sandbox, Error> {
+    let mut options = pintail_sandbox::Options { port, empty, ..pintail_sandbox::Options::default() };
+    if let Some(seconds) = session_seconds {
+        options.lifetimes.role_session_max_s = seconds.into();
+    }
     Sandbox::start(options).await.map_err(|error| Error::Sandbox(error.into()))
 }
 

@@ -1,5 +1,6 @@
 //! Interruption: the signals that end a run, and the work that has to be taken back before it ends.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
@@ -50,6 +51,7 @@ pub(crate) struct Interrupt {
     set: AtomicBool,
     notify: Notify,
     guards: AtomicUsize,
+    word: Mutex<Option<String>>,
 }
 
 /// While this lives, an interruption waits.
@@ -77,6 +79,21 @@ impl Interrupt {
     pub(crate) fn guard(&self) -> Guard<'_> {
         self.guards.fetch_add(1, Ordering::SeqCst);
         Guard(self)
+    }
+
+    /// Leaves word for the person of what to do after an interruption.
+    pub(crate) fn leave_word(&self, word: String) {
+        *self.word.lock().expect("no holder of this lock panics") = Some(word);
+    }
+
+    /// Takes the word back: there is nothing left to do.
+    pub(crate) fn forget_word(&self) {
+        *self.word.lock().expect("no holder of this lock panics") = None;
+    }
+
+    /// Returns the word that was left.
+    pub(crate) fn word(&self) -> Option<String> {
+        self.word.lock().expect("no holder of this lock panics").clone()
     }
 
     /// Tells whether some work has something to take back.

@@ -76,6 +76,27 @@ fn the_sandbox_tells_where_it_is_installs_a_bookmark_and_ends_cleanly() {
 
 /// behaviour: sandbox
 #[test]
+fn sessions_of_the_sandbox_end_after_as_many_seconds_as_one_likes() {
+    let env = home();
+    let run = env.pintail(["sandbox", "--session-seconds", "10", "--json"]);
+    let mut sandbox = run.stdout_is_secret().start();
+    let ready = sandbox.next_json();
+    let text = |value: &serde_json::Value| value.as_str().expect("a text").to_owned();
+    let user = &ready["users"][0];
+    let mut alice = Person::new(&text(&user["username"])).with_password(&text(&user["password"]));
+    let signed_in = sign_in(&env, "sandbox", &mut alice).succeeded().json_lines().pop().expect("a line");
+    let until: jiff::Timestamp = text(&signed_in["until"]).parse().expect("a time");
+    // What the sign-in logged last was written after its session began.
+    let log = fs::metadata(env.log_file()).and_then(|data| data.modified()).expect("a log");
+    let signed_in_at = jiff::Timestamp::try_from(log).expect("a time");
+    assert!(until.duration_since(signed_in_at).as_secs() <= 10, "{signed_in}");
+    sandbox.signal(Signal::TERM);
+    sandbox.finish().exited(0);
+    env.run(["sandbox", "--session-seconds", "0"]).exited(2);
+}
+
+/// behaviour: sandbox
+#[test]
 fn the_sandbox_leaves_other_peoples_bookmarks_alone() {
     let env = home();
     env.run([

@@ -4,7 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use pintail_sandbox::{Effect, Fault, Service};
+use pintail_testkit::output::Output;
 use pintail_testkit::process::Signal;
+use serde_json::Value;
 
 use crate::cloud::Cloud;
 
@@ -22,12 +24,18 @@ pub(crate) fn bytes(size: usize) -> Vec<u8> {
         .collect()
 }
 
-fn partials(folder: &Path) -> Vec<String> {
+pub(crate) fn partials(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).expect("a folder").flatten();
     entries
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
         .filter(|name| name.contains(".part"))
         .collect()
+}
+
+/// Returns what is said of the one copy.
+fn copied(output: &Output) -> Value {
+    let lines = output.json_lines();
+    lines.into_iter().find(|line| line["event"] == "copied").expect("a copy")
 }
 
 /// behaviour: cp
@@ -39,10 +47,10 @@ fn every_size_comes_back_as_it_was() {
         let content = bytes(size);
         fs::write(env.work().join("up"), &content).expect("a file");
         let up = env.run(["cp", "up", &format!("lab:{bucket}/sizes/{size}"), "--json"]).succeeded();
-        assert_eq!(up.json_lines()[0]["proof"], "checksum", "{size}");
+        assert_eq!(copied(&up)["proof"], "checksum", "{size}");
         assert_eq!(cloud.object(&bucket, &format!("sizes/{size}")).expect("the object"), content, "{size}");
         let down = env.run(["cp", &format!("lab:{bucket}/sizes/{size}"), "down", "--json"]).succeeded();
-        assert_eq!(down.json_lines()[0]["proof"], "checksum", "{size}");
+        assert_eq!(copied(&down)["proof"], "checksum", "{size}");
         assert_eq!(fs::read(env.work().join("down")).expect("a file"), content, "{size}");
         env.run(["cp", &format!("lab:{bucket}/sizes/{size}"), &format!("lab:{bucket}/copies/{size}")])
             .succeeded();
@@ -113,6 +121,21 @@ fn no_clobber_leaves_every_target() {
     cloud.sandbox().faults().add(Fault::new(Service::S3, "PutObject", refused));
     let late = env.run(["cp", "-n", "here", &format!("lab:{bucket}/late"), "--json"]).succeeded();
     assert_eq!(late.json_lines().pop().expect("a line")["skipped"], 1);
+    // A transfer that is kept says the same: there is nothing in it to try again.
+    fs::create_dir(env.work().join("several")).expect("a folder");
+    for name in ["one", "other"] {
+        fs::write(env.work().join("several").join(name), "mine").expect("a file");
+    }
+    let refused =
+        Effect::status(412, "PreconditionFailed", "At least one of the pre-conditions did not hold");
+    cloud.sandbox().faults().add(Fault::new(Service::S3, "PutObject", refused));
+    let target = format!("lab:{bucket}/several/");
+    let ended = env.run(["cp", "-n", "-r", "several/", &target, "--json"]).succeeded().json_lines();
+    let ended = ended.last().expect("a line");
+    assert_eq!((&ended["copied"], &ended["skipped"], &ended["failed"]), (&1.into(), &1.into(), &0.into()));
+    let run = ended["run"].as_str().expect("a run");
+    let shown = env.run(["transfers", "show", run, "--json"]).succeeded().json_lines().pop().expect("a line");
+    assert_eq!((&shown["skipped"], &shown["failed"]), (&1.into(), &0.into()), "{shown}");
 }
 
 /// behaviour: cp
@@ -153,19 +176,25 @@ fn bytes_that_change_on_the_way_up_are_refused_or_sent_again() {
 
 /// behaviour: cp
 #[test]
-fn an_interrupted_copy_leaves_nothing_behind() {
+fn an_interrupted_copy_leaves_its_target_and_nothing_once_it_is_given_up() {
     let cloud = Cloud::signed_in();
     let (env, bucket) = (&cloud.env, cloud.bucket());
     let forever = || Effect::Delay(std::time::Duration::from_secs(600));
+    let give_up = || {
+        let runs = env.run(["transfers", "ls", "--json"]).succeeded().json_lines();
+        let stopped = runs.iter().find(|run| run["state"] == "stopped").expect("a run that can go on");
+        env.run(["transfers", "cancel", stopped["run"].as_str().expect("a name")]).succeeded();
+    };
     fs::write(env.work().join("large"), bytes(24 << 20)).expect("a file");
     cloud.sandbox().faults().add(Fault::new(Service::S3, "UploadPart", forever()).nth(2).times(100));
     let up = env.pintail(["cp", "large", &format!("lab:{bucket}/interrupted")]).start();
     cloud.wait_for(Service::S3, "UploadPart", 1);
     up.signal(Signal::INT);
     up.finish().exited(130);
-    assert_eq!(cloud.sandbox().world().open_uploads(&bucket), 0, "the parts are taken back");
     assert!(cloud.object(&bucket, "interrupted").is_none());
     cloud.sandbox().faults().clear();
+    give_up();
+    assert_eq!(cloud.sandbox().world().open_uploads(&bucket), 0, "the parts are taken back");
 
     // Several at once: each of them is taken back.
     for name in ["one", "two", "three"] {
@@ -177,8 +206,9 @@ fn an_interrupted_copy_leaves_nothing_behind() {
     cloud.wait_for(Service::S3, "CreateMultipartUpload", 3);
     up.signal(Signal::INT);
     up.finish().exited(130);
-    assert_eq!(cloud.sandbox().world().open_uploads(&bucket), 0, "the parts of all are taken back");
     cloud.sandbox().faults().clear();
+    give_up();
+    assert_eq!(cloud.sandbox().world().open_uploads(&bucket), 0, "the parts of all are taken back");
 
     env.run(["cp", "large", &format!("lab:{bucket}/large")]).succeeded();
     fs::write(env.work().join("down"), "before").expect("a file");
@@ -188,7 +218,9 @@ fn an_interrupted_copy_leaves_nothing_behind() {
     cloud.wait_for(Service::S3, "GetObject", 1);
     down.signal(Signal::TERM);
     down.finish().exited(130);
+    cloud.sandbox().faults().clear();
     assert_eq!(fs::read(env.work().join("down")).expect("a file"), b"before");
+    give_up();
     assert_eq!(partials(&env.work()), Vec::<String>::new());
 }
 

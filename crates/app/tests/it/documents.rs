@@ -28,8 +28,12 @@ impl Help {
     fn problem(&mut self, typed: &str) -> Option<String> {
         let words: Vec<&str> =
             typed.split_whitespace().take_while(|word| !["--", "|", "#"].contains(word)).collect();
-        let is_name =
-            |word: &str| word.bytes().all(|byte| byte.is_ascii_lowercase() || b"-|".contains(&byte));
+        let is_name = |word: &str| {
+            word.starts_with(|letter: char| letter.is_ascii_lowercase())
+                && word
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-|".contains(&byte))
+        };
         let mut commands: Vec<Vec<String>> = vec![Vec::new()];
         for word in &words {
             let more = self.of(&commands[0]).is_some_and(|help| help.contains("\nCommands:\n"));

@@ -271,3 +271,79 @@ fn terraform_is_read_and_has_documented_arguments_only() {
         assert!(seen.contains(resource), "no wish prints {resource}");
     }
 }
+
+/// behaviour: kubernetes
+#[test]
+fn a_job_for_kubernetes_is_yaml_that_says_what_was_asked() {
+    let bench = Bench::load();
+    let env = home();
+    let odd = "work:data/it's a \"file\": #1 $(HOME) \\ é\u{2028}/";
+    let arguments = [
+        "batch",
+        "k8s",
+        "--shards",
+        "12",
+        "--parallelism",
+        "5",
+        "--image",
+        "registry.example/pintail:1",
+        "--job-role",
+        "arn:aws:iam::123456789012:role/mover",
+        "--region",
+        "eu-central-1",
+        "--name",
+        "move",
+        "--namespace",
+        "data",
+        "--",
+        "cp",
+        "-r",
+        odd,
+        "other:out/",
+    ];
+    let printed = env.run(arguments).succeeded().stdout;
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/linters/read_yaml.py");
+    let run = env.program(bench.tool("linter-python"), [script]).stdin(&printed);
+    let documents: Value = serde_json::from_str(&run.output().succeeded().stdout).unwrap();
+    let (config, job) = (&documents[0], &documents[1]);
+    assert_eq!(
+        (&config["kind"], &job["kind"], &job["apiVersion"]),
+        (&"ConfigMap".into(), &"Job".into(), &"batch/v1".into())
+    );
+    let expected = "[profile pod]\nrole_arn = arn:aws:iam::123456789012:role/mover\n\
+                    web_identity_token_file = /var/run/secrets/eks.amazonaws.com/serviceaccount/token\nregion = eu-central-1\n";
+    assert_eq!(config["data"]["config"], expected);
+    let spec = &job["spec"];
+    assert_eq!(spec["completionMode"], "Indexed");
+    assert_eq!((&spec["completions"], &spec["parallelism"]), (&json!(12), &json!(5)));
+    assert_eq!((&spec["backoffLimitPerIndex"], &spec["maxFailedIndexes"]), (&json!(3), &json!(12)));
+    assert_eq!(job["metadata"]["namespace"], "data");
+    let pod = &spec["template"]["spec"];
+    assert_eq!(pod["restartPolicy"], "Never");
+    let container = &pod["containers"][0];
+    // Kubernetes reads `$$` as one, and puts no variable there.
+    let kept = odd.replace("$(", "$$(");
+    assert_eq!(container["args"], json!(["cp", "-r", kept, "other:out/", "--shard", "auto/12"]));
+    let variables: BTreeMap<&str, &str> = container["env"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|variable| (variable["name"].as_str().unwrap(), variable["value"].as_str().unwrap()))
+        .collect();
+    assert_eq!(variables["AWS_ROLE_ARN"], "arn:aws:iam::123456789012:role/mover");
+    let token = variables["AWS_WEB_IDENTITY_TOKEN_FILE"];
+    let mounts = container["volumeMounts"].as_array().unwrap();
+    assert!(mounts.iter().any(|mount| token.starts_with(mount["mountPath"].as_str().unwrap())));
+    let volumes: BTreeSet<&str> =
+        pod["volumes"].as_array().unwrap().iter().map(|volume| volume["name"].as_str().unwrap()).collect();
+    assert!(mounts.iter().all(|mount| volumes.contains(mount["name"].as_str().unwrap())));
+    let source = &pod["volumes"][2]["projected"]["sources"][0]["serviceAccountToken"];
+    assert_eq!((&source["audience"], &source["path"]), (&"sts.amazonaws.com".into(), &"token".into()));
+    let made: Vec<&Value> =
+        pod["initContainers"].as_array().unwrap().iter().map(|one| &one["args"][2]).collect();
+    assert_eq!(made, ["other", "work"]);
+    // What a pod does before its command works: the bookmark is made of the profile.
+    let first =
+        pod["initContainers"][0]["args"].as_array().unwrap().iter().map(|word| word.as_str().unwrap());
+    env.run(first).succeeded();
+}

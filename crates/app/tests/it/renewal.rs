@@ -74,3 +74,50 @@ fn the_session_is_as_long_as_the_role_allows() {
     let asked = cloud.sign_in("asked", 0).succeeded().json_lines().pop().expect("a line");
     assert!((0.2..=0.25).contains(&hours(&asked)), "{asked}");
 }
+
+/// Sessions that S3 ends long before the end they were told: each is good for a dozen calls.
+///
+/// behaviour: renewal
+#[test]
+fn a_copy_outlives_any_number_of_sessions() {
+    let cloud = Cloud::signed_in();
+    let (env, bucket) = (&cloud.env, cloud.bucket());
+    fs::create_dir_all(env.work().join("tree")).expect("a folder");
+    for number in 0..40 {
+        fs::write(env.work().join(format!("tree/{number}")), bytes(1000 + number)).expect("a file");
+    }
+    fs::write(env.work().join("tree/large"), bytes(40 << 20)).expect("a file");
+    cloud.sandbox().world().limit_session_calls(Some(12));
+    cloud.sandbox().recorder().clear();
+    env.run(["cp", "-r", "tree/", &format!("lab:{bucket}/outlived/")]).succeeded();
+    env.run(["cp", "-r", &format!("lab:{bucket}/outlived/"), "back/"]).succeeded();
+    let exchanges = cloud.sandbox().recorder().count(Service::Sts, "AssumeRoleWithWebIdentity");
+    assert!(exchanges >= 6, "{exchanges} exchanges");
+    for number in 0..40 {
+        let back = fs::read(env.work().join(format!("back/{number}"))).expect("a file");
+        assert_eq!(back, bytes(1000 + number), "{number}");
+    }
+    assert_eq!(fs::read(env.work().join("back/large")).expect("a file"), bytes(40 << 20));
+}
+
+/// Sessions that truly live for ten seconds are used and renewed like long ones.
+///
+/// behaviour: renewal
+#[test]
+fn a_session_of_seconds_is_a_session() {
+    let mut options = pintail_sandbox::Options::default();
+    options.lifetimes.role_session_max_s = 10;
+    let cloud = Cloud::start_with(options);
+    let line = cloud.sign_in("lab", 0).succeeded().json_lines().pop().expect("a line");
+    let until: jiff::Timestamp = line["until"].as_str().expect("a time").parse().expect("a time");
+    let left_s = until.duration_since(cloud.sandbox().world().now()).as_secs();
+    assert!((0..=10).contains(&left_s), "{line}");
+    let (env, bucket) = (&cloud.env, cloud.bucket());
+    fs::write(env.work().join("file"), bytes(20 << 20)).expect("a file");
+    for _ in 0..3 {
+        env.run(["cp", "file", &format!("lab:{bucket}/of-seconds")]).succeeded();
+        // As if the ten seconds had gone by.
+        cloud.sandbox().world().expire_sessions();
+    }
+    assert_eq!(cloud.object(&bucket, "of-seconds").expect("the object"), bytes(20 << 20));
+}

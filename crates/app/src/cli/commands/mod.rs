@@ -2,6 +2,7 @@
 
 pub(crate) mod add;
 pub(crate) mod aws_config;
+pub(crate) mod batch;
 pub(crate) mod bookmark;
 pub(crate) mod cat;
 pub(crate) mod completions;
@@ -19,6 +20,7 @@ pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod ls;
 pub(crate) mod mb;
+pub(crate) mod mv;
 pub(crate) mod policy;
 pub(crate) mod presign;
 pub(crate) mod profile;
@@ -30,6 +32,10 @@ pub(crate) mod scheme;
 pub(crate) mod serve_credentials;
 pub(crate) mod setup;
 pub(crate) mod stat;
+pub(crate) mod sync;
+mod transfer;
+pub(crate) mod transfers;
+pub(crate) mod verify;
 pub(crate) mod whoami;
 
 use std::sync::Arc;
@@ -65,11 +71,18 @@ pub(crate) enum Command {
     Ls(ls::Args),
     Stat(stat::Args),
     Cat(cat::Args),
-    Cp(cp::Args),
-    Rm(rm::Args),
+    Cp(Box<cp::Args>),
+    Mv(Box<mv::Args>),
+    Sync(Box<sync::Args>),
+    Rm(Box<rm::Args>),
+    #[command(subcommand)]
+    Transfers(transfers::Command),
+    Verify(Box<verify::Args>),
     Mb(mb::Args),
     Rb(rb::Args),
     Presign(presign::Args),
+    #[command(subcommand)]
+    Batch(batch::Command),
     Exec(exec::Args),
     ServeCredentials(serve_credentials::Args),
     Env(env::Args),
@@ -115,10 +128,15 @@ impl Command {
             Self::Stat(args) => args.run(app, output).await,
             Self::Cat(args) => args.run(app, output).await,
             Self::Cp(args) => args.run(app, output).await,
+            Self::Mv(args) => args.run(app, output).await,
+            Self::Sync(args) => args.run(app, output).await,
             Self::Rm(args) => args.run(app, output).await,
+            Self::Transfers(command) => command.run(app, output).await,
+            Self::Verify(args) => args.run(app, output).await,
             Self::Mb(args) => args.run(app, output).await,
             Self::Rb(args) => args.run(app, output).await,
             Self::Presign(args) => args.run(app, output).await,
+            Self::Batch(command) => command.run(app, output).await,
             Self::Exec(args) => args.run(app, output).await,
             Self::ServeCredentials(args) => args.run(app, output).await,
             Self::Env(args) => args.run(app, output).await,

@@ -1,8 +1,16 @@
 //! `pintail rm`
 
+use std::path::PathBuf;
+
+use pintail_core::address::Place;
+
 use super::address;
+use super::transfer::Selection;
 use crate::cli::{Outcome, render::Output, show};
-use crate::ops::{App, remove};
+use crate::explain::Exit;
+use crate::ops::transfer::options::Options;
+use crate::ops::transfer::{Request, Verb, carry_out, check_removals, plan, prices, removals};
+use crate::ops::{App, Error};
 
 /// Delete objects
 #[derive(Debug, clap::Args)]
@@ -16,17 +24,59 @@ pub(crate) struct Args {
     /// Show what would be deleted, and delete nothing.
     #[arg(long)]
     dry_run: bool,
+    /// Begin nothing more after so many failures.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    max_errors: Option<u64>,
+    /// Prices to estimate the cost with, in place of the list prices that come with the program.
+    #[arg(long, value_name = "FILE")]
+    prices: Option<PathBuf>,
+    #[command(flatten)]
+    selection: Selection,
 }
 
 impl Args {
     pub(crate) async fn run(self, app: &App, output: &Output) -> Outcome {
-        let mut addresses = Vec::new();
-        for text in self.addresses {
-            addresses.push(address(app, Some(text))?);
+        let mut sources = Vec::new();
+        for text in &self.addresses {
+            sources.push(Place::Remote(address(app, Some(text.clone()))?));
         }
-        let options = remove::Options { recursive: self.recursive, dry_run: self.dry_run };
-        let mut talk = show::RemoveTalk::new(output, self.dry_run);
-        let report = remove::remove(app, &addresses, options, &mut |event| talk.event(event)).await?;
-        show::remove_report(output, talk, &report, self.dry_run)
+        let mut options = Options { errors_max: self.max_errors, ..Options::default() };
+        self.selection.apply(&mut options, app.now())?;
+        let only = self.selection.names(&sources).await?;
+        let request = Request { verb: Verb::Rm, sources, target: None, recursive: self.recursive, options };
+        check_removals(&request)?;
+        let prices = prices(self.prices.as_deref())?;
+        let face = show::TransferFace::new(output, Verb::Rm);
+        let mut tally = show::Tally::default();
+        let mut exit = Exit::Done;
+        for part in removals(request) {
+            let what = part.sources.clone();
+            let mut planned = match plan(app, part, only.clone(), &face).await {
+                Ok(planned) => planned,
+                // Without a sign-in nothing else can be deleted either; any other trouble is of this address alone.
+                Err(error) if error.no_credential().is_some() || is_wrong(&error) => return Err(error.into()),
+                Err(error) => {
+                    show::delete_failed(output, &face, &what, &error);
+                    tally.add_failure(error);
+                    continue;
+                }
+            };
+            planned.price(app, &prices).await?;
+            if self.dry_run {
+                exit = show::dry_run(output, &face, &planned)?;
+                continue;
+            }
+            face.planned(&planned);
+            tally.add(carry_out(app, planned, &face).await?)?;
+        }
+        if self.dry_run && tally.failed == 0 {
+            return Ok(exit);
+        }
+        show::removal_report(output, face, tally)
     }
+}
+
+/// Tells whether the command line is what is wrong.
+fn is_wrong(error: &Error) -> bool {
+    matches!(error, Error::Usage(_) | Error::Address(_) | Error::Place(_) | Error::Rule(_) | Error::Word(_))
 }

@@ -18,11 +18,19 @@ pub(crate) struct Args {
     /// app, provider nor role. Installs no bookmark.
     #[arg(long)]
     empty: bool,
+    /// End every session of a role after so many seconds, sooner than AWS ever does, to watch renewals.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=43_200))]
+    session_seconds: Option<u32>,
 }
 
 impl Args {
     pub(crate) async fn run(self, app: &App, output: &Output) -> Outcome {
-        let options = sandbox::Options { port: self.port, bookmark: !self.no_bookmark, empty: self.empty };
+        let options = sandbox::Options {
+            port: self.port,
+            bookmark: !self.no_bookmark,
+            empty: self.empty,
+            session_seconds: self.session_seconds,
+        };
         sandbox::run(app, options, |ready| show::sandbox_ready(output, ready)).await?;
         Ok(crate::explain::Exit::Done)
     }

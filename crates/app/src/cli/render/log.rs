@@ -37,6 +37,13 @@ pub(in crate::cli) fn start(verbose: u8, variable: Option<&str>, file: Option<&P
 
 /// Other people's crates may log what ours would not (heads of requests): only ours speak.
 fn ours(level: LevelFilter) -> Targets {
-    let crates = ["pintail", "pintail_core", "pintail_identity", "pintail_store", "pintail_sandbox"];
+    let crates = [
+        "pintail",
+        "pintail_core",
+        "pintail_identity",
+        "pintail_store",
+        "pintail_sandbox",
+        "pintail_transfer",
+    ];
     Targets::new().with_targets(crates.map(|name| (name, level)))
 }

@@ -4,8 +4,10 @@
 //! a `version`; without it, data is text that reads well with and without colours.
 
 mod echo;
+mod json;
+mod lines;
 pub(super) mod log;
-mod progress;
+pub(crate) mod progress;
 pub(crate) mod table;
 pub(crate) mod text;
 
@@ -15,8 +17,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use echo::NoEcho;
+pub(crate) use lines::Lines;
 use pintail_core::secret::Secret;
-pub(crate) use progress::Progress;
+pub(crate) use progress::ProgressLine;
 use zeroize::Zeroizing;
 
 use pintail_connect::Terminal;
@@ -121,7 +124,7 @@ impl Output {
                 line.insert("value".into(), other);
             }
         }
-        let mut text = serde_json::to_string(&line).map_err(io::Error::other)?;
+        let mut text = json::json_text(&line)?;
         text.push('\n');
         let mut out = io::stdout().lock();
         out.write_all(text.as_bytes())?;
@@ -208,9 +211,40 @@ impl Output {
         styled(self.colours(self.terminal.stdout), style, text)
     }
 
-    /// Starts to show progress, on a terminal and once it has taken a second.
-    pub(crate) fn progress(&self) -> Progress {
-        Progress::new(self.terminal.stderr && !self.quiet && !self.json)
+    /// Starts to show how far something is, on a terminal and once it has taken a moment.
+    pub(crate) fn progress(&self) -> ProgressLine {
+        ProgressLine::new(self.terminal.stderr && !self.quiet && !self.json)
+    }
+
+    /// Tells whether talk is wanted that is no error.
+    pub(crate) fn talks(&self) -> bool {
+        !self.quiet
+    }
+
+    /// Asks on standard error and reads a line from standard input, where nothing else can go on meanwhile. `None` at the end of the input and when
+    /// a signal ends the run.
+    pub(crate) fn ask_now(&self, question: &str) -> io::Result<Option<String>> {
+        write!(io::stderr().lock(), "{question} ")?;
+        // A runtime of its own, since the caller's stands still: a signal is heard here as well.
+        let asking = std::thread::spawn(|| -> io::Result<Option<String>> {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let answer = runtime.block_on(async {
+                let mut signals = crate::ops::signal::Signals::take()?;
+                let reading = tokio::task::spawn_blocking(|| {
+                    let mut line = String::new();
+                    io::stdin().read_line(&mut line).map(|size| (size > 0).then(|| line.trim().to_owned()))
+                });
+                tokio::select! {
+                    biased;
+                    () = signals.wait() => Ok(None),
+                    line = reading => line.map_err(io::Error::other)?,
+                }
+            });
+            // Whoever still reads is not waited for.
+            runtime.shutdown_background();
+            answer
+        });
+        asking.join().map_err(|_| io::Error::other("the question could not be asked"))?
     }
 
     fn colours(&self, is_terminal: bool) -> bool {

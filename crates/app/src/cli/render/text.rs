@@ -36,7 +36,8 @@ impl fmt::Display for Harmless<'_> {
     }
 }
 
-fn acts_on_a_terminal(c: char) -> bool {
+/// Tells whether a character could act on a terminal, or would not be seen there.
+pub(super) fn acts_on_a_terminal(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{61c}' | '\u{fff9}'..='\u{fffb}')
@@ -63,6 +64,34 @@ pub(crate) fn size(bytes: u64) -> String {
         2
     };
     format!("{value:.decimals$} {}", UNITS[unit])
+}
+
+/// Shows a number with a comma after every three digits: `1,234,567`.
+pub(crate) fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut shown = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            shown.push(',');
+        }
+        shown.push(digit);
+    }
+    shown
+}
+
+/// Shows how many there are of something: `1 file`, `1,234 files`.
+pub(crate) fn many(number: u64, one: &str) -> String {
+    if number == 1 { format!("1 {one}") } else { format!("{} {one}s", count(number)) }
+}
+
+/// Shows how long something took: `30 ms`, `1.2 s`, `59 s`, then as [`span`].
+pub(crate) fn took(time: std::time::Duration) -> String {
+    let seconds = time.as_secs_f64();
+    match seconds {
+        0.0..1.0 => format!("{} ms", time.as_millis()),
+        1.0..10.0 => format!("{seconds:.1} s"),
+        _ => span(time.as_secs()),
+    }
 }
 
 /// Shows a point in time to the second, in UTC.
@@ -111,6 +140,19 @@ mod tests {
             (u64::MAX, "16.0 EiB"),
         ] {
             assert_eq!(size(bytes), shown, "{bytes}");
+        }
+    }
+
+    #[test]
+    fn numbers_have_commas_and_times_two_digits() {
+        for (number, shown) in
+            [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567"), (100_000, "100,000")]
+        {
+            assert_eq!(count(number), shown);
+        }
+        assert_eq!((many(1, "file"), many(2000, "file")), ("1 file".into(), "2,000 files".into()));
+        for (ms, shown) in [(3, "3 ms"), (1234, "1.2 s"), (59_900, "59 s"), (90_000, "1 min 30 s")] {
+            assert_eq!(took(std::time::Duration::from_millis(ms)), shown);
         }
     }
 

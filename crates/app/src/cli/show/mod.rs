@@ -1,9 +1,9 @@
 //! What is shown for each result: one JSON line for programs, text for people.
 
 mod aws_config;
+mod batch;
 mod bookmark;
 mod config;
-mod copy;
 mod credentials;
 mod demo;
 mod doctor;
@@ -18,13 +18,17 @@ mod roles;
 mod setup;
 mod share;
 mod sign_in;
+mod transfer;
 
 use serde::Serialize;
 
 pub(super) use aws_config::{aws_config, confirm_aws_config};
+pub(super) use batch::{
+    Jobs, batch_created, batch_job, batch_kubernetes, batch_plan, batch_progress, batch_report_saved,
+    batch_role, batch_task,
+};
 pub(super) use bookmark::{ask_secret, bookmark, bookmark_added, bookmark_removed, bookmarks};
 pub(super) use config::{properties, property, property_explained, property_set};
-pub(super) use copy::{CopyTalk, RemoveTalk, copy_plan, copy_report, remove_report};
 pub(super) use credentials::{credential, one_line};
 pub(super) use demo::{demo_end, demo_step, sandbox_ready};
 pub(super) use doctor::{checks, diagnosis, sign_in_failed};
@@ -48,6 +52,11 @@ pub(super) use share::{
     imported, led_elsewhere, nothing_found, recent_places, shared, taken, wrong_answer,
 };
 pub(super) use sign_in::{SignInTalk, scheme_installed, scheme_removed, signed_in, signed_out, who};
+pub(super) use transfer::{
+    Tally, TransferFace, VerifyFace, cancelled, clean_report, confirm_deletions, delete_failed,
+    deletions_refused, dry_run, orphan_count, orphan_list, quiet, removal_report, report, round,
+    round_failed, runs, shown_run, verified, waits_for_sign_in, watch_notice, watching,
+};
 
 use super::render::text::{harmless, harmless_words};
 use super::render::{Output, Style};

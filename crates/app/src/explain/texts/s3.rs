@@ -30,6 +30,7 @@ fn denied(message: &str) -> &'static Text {
 pub(crate) fn of_kind(kind: &ErrorKind, operation: Operation) -> Option<&'static Text> {
     let code = match kind {
         ErrorKind::NotFound(Missing::Bucket) => "NoSuchBucket",
+        ErrorKind::NotFound(Missing::Job) => "NoSuchJob",
         ErrorKind::NotFound(Missing::Object) => "NoSuchKey",
         ErrorKind::NotFound(Missing::Upload) => "NoSuchUpload",
         ErrorKind::PermissionDenied => return Some(&ACCESS_DENIED),

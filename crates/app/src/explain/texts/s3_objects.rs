@@ -15,6 +15,28 @@ pub(super) const OBJECTS: &[(&[&str], Text)] = &[
         ),
     ),
     (
+        &["NoSuchJob"],
+        text(
+            "s3-no-such-job",
+            "there is no such batch job",
+            "its ID is misspelt, it is in another region or account, or it ended more than 90 days ago",
+            &["List the jobs: `pintail batch ls`; --region and --account say where to look."],
+            Who::You,
+            &[],
+        ),
+    ),
+    (
+        &["JobStatusException"],
+        text(
+            "s3-job-status",
+            "the batch job is in no state in which this can be done",
+            "it ended meanwhile, or it does not wait to be confirmed",
+            &["Look at it: `pintail batch show ID`."],
+            Who::You,
+            &[],
+        ),
+    ),
+    (
         &["NoSuchVersion"],
         text(
             "s3-no-such-version",
