@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::bench::line::Measures;
+use crate::bench::line::{Measures, Windows};
 use crate::bench::{NAMES, stage::Peer, work};
 use crate::suites;
 
@@ -18,9 +18,12 @@ Usage:
   cargo xtask bench NAME… [--rounds N] [--json FILE]
       Measures a release build beside other programs. Names: startup, credentials, and of transfers small-up, small-down,
       medium-up, medium-down, mixed-up, mixed-down, huge-up, huge-down, list, delete, copy, sync-nothing, million-list,
-      million-sync; `transfers` means all of these. For them there are also
-      [--only-server answerer|seaweedfs] [--latency 0,20,100] [--peers s5cmd,rclone,aws,crt] [--scale F] [--folder DIR]
-      [--write], which writes docs/benchmarks.md.
+      million-plan, million-sync; `transfers` means all of these. For them there are also
+      [--only-server answerer|seaweedfs|sandbox] [--latency 0,20,100] [--peers s5cmd,rclone,aws,crt] [--scale F]
+      [--folder DIR] [--write], which writes docs/benchmarks.md, and [--from FILE]…, which takes in what --json kept of
+      earlier runs: work that is measured again replaces what is there of it at the same server and distance.
+  cargo xtask bench --from FILE… [--json FILE] [--write]
+      Puts earlier runs together without measuring.
   cargo xtask bench instructions [--write]
       Counts the instructions of one request with callgrind and compares them with xtask/bench/instructions.json; --write
       puts the new figures there.
@@ -65,6 +68,8 @@ pub(crate) struct BenchOptions {
     pub(crate) latencies_ms: Vec<u64>,
     /// The peers to measure beside; all where nothing was said.
     pub(crate) peers: Option<Vec<String>>,
+    /// What was found before, to which this is added.
+    pub(crate) from: Vec<PathBuf>,
     /// Where files and servers' data lie.
     pub(crate) folder: Option<PathBuf>,
     /// As it was typed.
@@ -72,9 +77,17 @@ pub(crate) struct BenchOptions {
 }
 
 impl BenchOptions {
-    /// The command as it was typed.
+    /// The command as it was typed, without the files and folders of this machine.
     pub(crate) fn typed(&self) -> String {
-        format!("cargo xtask bench {}", self.arguments.join(" "))
+        let mut words = vec!["cargo xtask bench"];
+        let mut rest = self.arguments.iter();
+        while let Some(argument) = rest.next() {
+            match argument.as_str() {
+                "--json" | "--from" | "--folder" => drop(rest.next()),
+                other => words.push(other),
+            }
+        }
+        words.join(" ")
     }
 }
 
@@ -92,11 +105,17 @@ impl Command {
             },
             "answer" if rest.is_empty() => Ok(Self::Answer),
             "line" => match rest {
-                [upstream, rtt_ms, mbit_per_s] => Ok(Self::Line {
-                    upstream: number(upstream)?,
-                    measures: Measures { rtt_ms: number(rtt_ms)?, mbit_per_s: number(mbit_per_s)? },
-                }),
-                _ => Err("line needs a port, a round trip and a rate".to_owned()),
+                [upstream, rtt_ms, mbit_per_s, windows] => {
+                    let windows = match windows.as_str() {
+                        "tcp" => Windows::Tcp,
+                        "open" => Windows::Open,
+                        other => return Err(format!("no windows {other:?}")),
+                    };
+                    let (rtt_ms, mbit_per_s) = (number(rtt_ms)?, number(mbit_per_s)?);
+                    let measures = Measures { rtt_ms, mbit_per_s, windows };
+                    Ok(Self::Line { upstream: number(upstream)?, measures })
+                }
+                _ => Err("line needs a port, a round trip, a rate and its windows".to_owned()),
             },
             "measure" => match rest {
                 [account, program, arguments @ ..] => Ok(Self::Measure {
@@ -158,6 +177,7 @@ fn parse_bench(arguments: &[String]) -> Result<Command, String> {
         latencies_ms: vec![0, 20, 100],
         peers: None,
         folder: None,
+        from: Vec::new(),
         arguments: arguments.to_vec(),
     };
     let mut rest = arguments.iter();
@@ -191,6 +211,7 @@ fn parse_bench(arguments: &[String]) -> Result<Command, String> {
                 }
                 options.peers = Some(names);
             }
+            "--from" => options.from.push(value()?.into()),
             "--folder" => options.folder = Some(value()?.into()),
             "transfers" => options.names.extend(work::NAMES.map(str::to_owned)),
             name if NAMES.contains(&name) || work::NAMES.contains(&name) => {
@@ -199,8 +220,8 @@ fn parse_bench(arguments: &[String]) -> Result<Command, String> {
             other => return Err(format!("bench does not take {other:?}")),
         }
     }
-    if options.names.is_empty() {
-        return Err("bench needs a name".to_owned());
+    if options.names.is_empty() && options.from.is_empty() {
+        return Err("bench needs a name, or --from with what was found before".to_owned());
     }
     if options.rounds == 0 {
         let transfers = options.names.iter().any(|name| work::NAMES.contains(&name.as_str()));
@@ -236,9 +257,16 @@ mod tests {
         let line =
             "bench transfers --scale 0.1 --latency 0,20 --only-server seaweedfs --peers s5cmd,aws --write";
         let Ok(Command::Bench(options)) = parse(line) else { panic!("{line}") };
-        assert_eq!((options.names.len(), options.rounds, options.write), (14, 3, true));
+        assert_eq!((options.names.len(), options.rounds, options.write), (15, 3, true));
         assert_eq!((options.latencies_ms.as_slice(), options.scale), ([0, 20].as_slice(), 0.1));
         assert_eq!(options.typed(), format!("cargo xtask {line}"));
+        let Ok(Command::Bench(options)) = parse("bench --from a --from b --json c list") else {
+            panic!("from")
+        };
+        assert_eq!((options.from.len(), options.typed().as_str()), (2, "cargo xtask bench list"));
+        assert!(
+            matches!(parse("bench --from a --write"), Ok(Command::Bench(options)) if options.names.is_empty())
+        );
         let Ok(Command::Bench(options)) = parse("bench startup") else { panic!("startup") };
         assert_eq!((options.rounds, options.only_server), (20, None));
         for wrong in [
@@ -250,6 +278,6 @@ mod tests {
         ] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
-        assert!(matches!(parse("line 80 20 1000"), Ok(Command::Line { upstream: 80, .. })));
+        assert!(matches!(parse("line 80 20 1000 tcp"), Ok(Command::Line { upstream: 80, .. })));
     }
 }

@@ -8,13 +8,16 @@ pub(crate) mod answerer;
 mod bars;
 pub(crate) mod contestants;
 mod credentials;
+mod document;
 mod estimate;
 mod instructions;
 pub(crate) mod line;
 mod machine;
 pub(crate) mod measure;
 mod pattern;
+mod plan;
 mod proof;
+mod record;
 mod report;
 mod result;
 pub(crate) mod stage;
@@ -30,6 +33,7 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 
 use self::measure::{Account, median, timed};
+use self::record::Record;
 use crate::arguments::BenchOptions;
 use crate::cache::Cache;
 use crate::interrupt;
@@ -56,12 +60,24 @@ pub(crate) fn run(options: &BenchOptions) -> Result<bool, String> {
     crate::runner::enter_workspace()?;
     let named = |name: &str| options.names.iter().any(|it| it == name);
     let transfers: Vec<&str> = work::NAMES.into_iter().filter(|name| named(name)).collect();
-    let tools = Tools::prepare(&Cache::open()?, &needs(options, !transfers.is_empty()));
+    // What was found before is read first, so that a name that is none costs no measuring.
+    let mut before = Record::default();
+    for path in &options.from {
+        before = before.then(Record::read(path)?);
+    }
+    let tools = if options.names.is_empty() {
+        Tools::default()
+    } else {
+        Tools::prepare(&Cache::open()?, &needs(options, !transfers.is_empty()))
+    };
     let mut report = json!({ "version": 2, "rounds": options.rounds });
     report["cores"] = std::thread::available_parallelism().map_or(1, usize::from).into();
     let mut fine = true;
     if named("instructions") {
         fine = instructions::run(&tools, options.write, &mut report)?;
+    }
+    if options.names.is_empty() {
+        tell(options, &before, &mut report)?;
     }
     if options.names.iter().any(|name| name != "instructions") {
         let pintail = release_build("pintail", &[])?;
@@ -75,14 +91,17 @@ pub(crate) fn run(options: &BenchOptions) -> Result<bool, String> {
         }
         report["benchmarks"] = results.into();
         if !transfers.is_empty() {
-            transfer(options, &transfers, &tools, &pintail, &mut report)?;
+            transfer(options, &transfers, &tools, &pintail, &before, &mut report)?;
         }
     }
-    if let Some(path) = &options.json {
-        let text = serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?;
-        std::fs::write(path, text + "\n").map_err(|error| format!("{}: {error}", path.display()))?;
-    }
+    save(options, &report)?;
     Ok(fine)
+}
+
+fn save(options: &BenchOptions, report: &Value) -> Result<(), String> {
+    let Some(path) = &options.json else { return Ok(()) };
+    let text = serde_json::to_string_pretty(report).map_err(|error| error.to_string())?;
+    std::fs::write(path, text + "\n").map_err(|error| format!("{}: {error}", path.display()))
 }
 
 fn needs(options: &BenchOptions, transfers: bool) -> BTreeSet<&'static str> {
@@ -107,17 +126,35 @@ fn transfer(
     names: &[&str],
     tools: &Tools,
     pintail: &Path,
+    before: &Record,
     report: &mut Value,
 ) -> Result<(), String> {
     let xtask = release_build("xtask", &[])?;
     let folder = options.folder.clone().unwrap_or_else(transfer::usual_folder);
     let facts = machine::facts(options, tools, pintail, &folder);
-    let rows = transfer::run(options, names, tools, pintail, &xtask, &folder)?;
-    let bars = bars::judge(&rows);
-    println!("{}", report::table(&rows, &bars));
-    report["transfers"] = report::as_json(&facts, &rows, &bars);
+    let so_far = |outcome: &transfer::Outcome| {
+        let facts = record::Facts { lines: outcome.lines.clone(), ..facts.clone() };
+        before.clone().then(Record::of(facts, outcome.rows.clone()))
+    };
+    // An hour of measuring is not lost with its last minute.
+    let keep = |outcome: &transfer::Outcome| {
+        let record = so_far(outcome);
+        let mut report = report.clone();
+        report["transfers"] = record.as_json(&bars::judge(&record));
+        save(options, &report)
+    };
+    let outcome = transfer::run(options, names, tools, pintail, &xtask, &folder, &keep)?;
+    tell(options, &so_far(&outcome), report)
+}
+
+/// Shows what was found, puts it into the report, and writes the document where that was asked for.
+fn tell(options: &BenchOptions, record: &Record, report: &mut Value) -> Result<(), String> {
+    let bars = bars::judge(record);
+    println!("{}", report::table(record, &bars));
+    report["transfers"] = record.as_json(&bars);
     if options.write {
-        let text = report::markdown(&facts, &rows, &bars);
+        let before = std::fs::read_to_string(DOCUMENT).unwrap_or_default();
+        let text = document::markdown(record, &bars, &before);
         std::fs::write(DOCUMENT, text).map_err(|error| format!("{DOCUMENT}: {error}"))?;
         println!("written: {DOCUMENT}");
     }

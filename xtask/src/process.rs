@@ -149,6 +149,11 @@ impl Server {
         lines.recv_timeout(patience).map_err(|_| format!("{} did not start:\n{}", self.name, self.log_tail()))
     }
 
+    /// Its process, also of what it became.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Whether it still runs.
     pub(crate) fn runs(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))

@@ -37,6 +37,8 @@ pub(crate) struct Settings<'a> {
     pub(crate) folder: &'a Path,
     pub(crate) issuer: &'a Issuer,
     pub(crate) credential_seconds: u64,
+    /// Where it tells its counters, if anywhere.
+    pub(crate) metrics_port: Option<u16>,
 }
 
 /// Starts an instance and waits until it answers.
@@ -73,7 +75,7 @@ fn attempt_start(
     let data = folder.join(format!("data-{s3}"));
     fs::create_dir_all(&data).map_err(|error| format!("{}: {error}", data.display()))?;
     let path = |path: &Path| path.to_string_lossy().into_owned();
-    let arguments = [
+    let mut arguments = vec![
         "-logtostderr=true".to_owned(),
         "mini".to_owned(),
         format!("-dir={}", path(&data)),
@@ -98,6 +100,7 @@ fn attempt_start(
         "-s3.allowDeleteBucketNotEmpty=false".to_owned(),
         "-s3.autoCreateBucket=false".to_owned(),
     ];
+    arguments.extend(settings.metrics_port.map(|port| format!("-metricsPort={port}")));
     let mut server = Server::start(settings.name, weed, &arguments, settings.folder)?;
     let url = format!("http://127.0.0.1:{s3}/").parse().map_err(|error| format!("{error}"))?;
     let end = Instant::now() + PATIENCE;
@@ -222,7 +225,7 @@ fn certificate(tools: &Tools, folder: &Path) -> Result<Certificate, String> {
 }
 
 /// Finds ports that are free together with their neighbour 10000 above.
-fn free_ports<const COUNT: usize>(attempt: usize) -> Result<[u16; COUNT], String> {
+pub(crate) fn free_ports<const COUNT: usize>(attempt: usize) -> Result<[u16; COUNT], String> {
     let span = usize::from(PORTS.end - PORTS.start);
     // Runs at the same time start their search at different places.
     let start = (std::process::id() as usize * 53 + attempt * 997) % span;

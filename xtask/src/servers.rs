@@ -225,7 +225,8 @@ impl Servers {
     ) -> Result<pintail_testkit::bench::SeaweedFs, String> {
         println!("start: {name}");
         let issuer = self.bench.issuer.as_ref().ok_or("it trusts the issuer, which does not run")?;
-        let settings = Settings { name, folder: self.folder.path(), issuer, credential_seconds };
+        let settings =
+            Settings { name, folder: self.folder.path(), issuer, credential_seconds, metrics_port: None };
         let (server, started) = seaweedfs::start(tools, &settings)?;
         self.running.push(server);
         self.keep_secret("root secret key of SeaweedFS", &started.root_secret_key)?;

@@ -86,10 +86,22 @@ pub(crate) const SUITES: &[Suite] = &[
         kind: Kind::Tests(Selection::Unit),
     },
     Suite {
+        name: "sweep",
+        proves: "a transfer that is killed at any of 200 moments goes on, and nothing is lost, left over or sent twice",
+        needs: &["cargo-nextest"],
+        kind: Kind::Tests(Selection::Module),
+    },
+    Suite {
         name: "docs",
         proves: "examples in the documentation run, and its links lead somewhere",
         needs: &[],
         kind: Kind::Docs,
+    },
+    Suite {
+        name: "instructions",
+        proves: "a request of the store costs no more instructions than it did",
+        needs: &["valgrind"],
+        kind: Kind::Commands(&[&["cargo", "xtask", "bench", "instructions"]]),
     },
     Suite {
         name: "aws-clients",

@@ -2,14 +2,16 @@
 //!
 //! It checks no signature and keeps no bytes; it counts, sums up what it is sent (CRC-64/NVME, which costs next to nothing) so
 //! that an upload can be proved afterwards, and serves patterns for downloads. A thread a
-//! connection, with blocking reads: nothing simpler serves a few dozen of them.
+//! connection, with blocking reads: nothing simpler serves a few dozen of them. Threads and their buffers go on to the next connection,
+//! since some clients open hundreds, and their wall time is not to be made here.
 //!
 //! Paths below `/-/` are the bench's own and are not counted: `make` objects, `drop` them, tell their `sums`, tell and reset
 //! the `counts`. It also says who one is, as STS does, because `pintail login` asks before it keeps a key.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, mpsc};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crc_fast::{CrcAlgorithm, Digest};
@@ -46,16 +48,46 @@ pub(crate) fn serve() -> Result<bool, String> {
     let port = listener.local_addr().map_err(|error| error.to_string())?.port();
     println!("{port}");
     let shared = Arc::new(Shared::default());
+    let (sender, receiver) = mpsc::channel();
+    let free = Arc::new(Threads { waiting: Mutex::new(receiver), idle: AtomicUsize::new(0) });
     for stream in listener.incoming().flatten() {
-        let shared = Arc::clone(&shared);
+        // Each idle thread is counted for one connection.
+        let claimed =
+            free.idle.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |idle| idle.checked_sub(1)).is_ok();
+        if claimed {
+            if sender.send(stream).is_err() {
+                return Err("no thread is left".to_owned());
+            }
+            continue;
+        }
+        let (shared, free) = (Arc::clone(&shared), Arc::clone(&free));
         let thread = std::thread::Builder::new().stack_size(256 * 1024);
         // A connection that no thread can be had for is closed, which the client sees.
-        let _ = thread.spawn(move || {
-            let _ = stream.set_nodelay(true);
-            let _ = Connection { stream, buffer: vec![0; BUFFER], start: 0, end: 0, shared }.run();
-        });
+        let _ = thread.spawn(move || serve_all(stream, &shared, &free));
     }
     Ok(true)
+}
+
+/// The threads that wait for a connection.
+#[derive(Debug)]
+struct Threads {
+    waiting: Mutex<mpsc::Receiver<TcpStream>>,
+    idle: AtomicUsize,
+}
+
+fn serve_all(first: TcpStream, shared: &Arc<Shared>, free: &Threads) {
+    let (mut stream, mut buffer) = (first, vec![0; BUFFER]);
+    loop {
+        let _ = stream.set_nodelay(true);
+        let mut connection = Connection { stream, buffer, start: 0, end: 0, shared: Arc::clone(shared) };
+        let _ = connection.run();
+        buffer = connection.buffer;
+        drop(connection.stream);
+        free.idle.fetch_add(1, Ordering::SeqCst);
+        let next = free.waiting.lock().ok().and_then(|waiting| waiting.recv().ok());
+        let Some(next) = next else { return };
+        stream = next;
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "a server says the time, and nothing of ours depends on it")]

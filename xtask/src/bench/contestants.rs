@@ -1,8 +1,9 @@
 //! Who takes part, and how each is told to do a piece of work: with the settings that suit it best.
 //!
 //! Pure: command lines out of places. Where a program has a knob for how much it does at once, several settings are given; the
-//! bench tries each and keeps the fastest, which the report names. Checks that a program makes by itself stay on; what only
-//! costs requests and proves nothing here (looking for buckets, asking for times) is off.
+//! bench tries each and keeps the fastest, which the report names. Checksums that a program sends or compares by itself stay on;
+//! what only costs requests or a second reading and proves nothing here (looking for buckets, asking for times or for what was
+//! just sent, a digest kept as metadata) is off: peers are to be as fast as they can.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -27,6 +28,7 @@ pub(crate) struct Keys {
 pub(crate) struct Place {
     pub(crate) url: String,
     pub(crate) keys: Keys,
+    pub(crate) region: String,
     /// The bookmark that leads pintail there.
     pub(crate) bookmark: String,
     /// Pintail's folders, and where others find an empty home.
@@ -68,7 +70,8 @@ pub(crate) fn settings(program: &str, work: &Work, rtt_ms: u64) -> Vec<Setting> 
     let widths: &[u32] = match (program, work.verb) {
         // Pintail finds its own measure; a list is one request after the other to all of them.
         ("pintail", _) | (_, Verb::List) => &[0],
-        ("s5cmd", Verb::Sync) | ("crt", _) => &[0],
+        // The Common Runtime finds its own measure as well; a synchronisation that moves nothing is a list.
+        (_, Verb::Sync | Verb::Plan) | ("crt", _) => &[0],
         (_, _) if huge && rtt_ms == 0 => &[16, 5],
         (_, _) if huge => &[32, 64],
         ("aws", _) if rtt_ms == 0 => &[10, 32],
@@ -77,7 +80,7 @@ pub(crate) fn settings(program: &str, work: &Work, rtt_ms: u64) -> Vec<Setting> 
         (_, _) if rtt_ms < 50 => &[256, 64, 512],
         (_, _) => &[512, 256, 1024],
     };
-    let parts: &[u32] = if huge && program != "pintail" && program != "crt" { &[16, 64] } else { &[0] };
+    let parts: &[u32] = if huge && !["pintail", "crt"].contains(&program) { &[16, 64] } else { &[0] };
     let parts = if huge && program == "rclone" { &[16, 32] } else { parts };
     widths
         .iter()
@@ -113,15 +116,6 @@ pub(crate) fn command(
     command
 }
 
-/// Whether a program can do this at all.
-pub(crate) fn takes_part(program: &str, work: &Work) -> bool {
-    match program {
-        // The transfer client of the Common Runtime moves bytes and does nothing else.
-        "crt" => matches!(work.verb, Verb::Up | Verb::Down),
-        _ => true,
-    }
-}
-
 fn pintail(command: &mut Command, work: &Work, ends: &Ends<'_>, place: &Place) {
     let address = |prefix: &str| format!("{}:{BUCKET}/{prefix}", place.bookmark);
     command.env("PINTAIL_HOME", &place.home).env("PINTAIL_KEYCHAIN", "file");
@@ -135,7 +129,8 @@ fn pintail(command: &mut Command, work: &Work, ends: &Ends<'_>, place: &Place) {
         Verb::Copy => {
             command.args(["cp", "--recursive"]).arg(address(ends.prefix)).arg(address(ends.second_prefix))
         }
-        Verb::Sync => command.arg("sync").arg(within).arg(address(ends.prefix)),
+        Verb::Sync => command.args(["sync", "--quiet"]).arg(within).arg(address(ends.prefix)),
+        Verb::Plan => command.args(["sync", "--dry-run"]).arg(within).arg(address(ends.prefix)),
     };
 }
 
@@ -173,7 +168,7 @@ fn s5cmd(command: &mut Command, setting: &Setting, work: &Work, ends: &Ends<'_>,
         Verb::List => command.args(["ls".to_owned(), all(ends.prefix)]),
         Verb::Delete => command.args(["rm".to_owned(), all(ends.prefix)]),
         Verb::Copy => command.args(["cp".to_owned(), all(ends.prefix), remote(ends.second_prefix)]),
-        Verb::Sync => command.args(["sync".to_owned(), local, remote(ends.prefix)]),
+        Verb::Sync | Verb::Plan => command.args(["sync".to_owned(), local, remote(ends.prefix)]),
     };
 }
 
@@ -185,13 +180,13 @@ fn rclone(command: &mut Command, setting: &Setting, work: &Work, ends: &Ends<'_>
         ("ACCESS_KEY_ID", place.keys.access_key_id.as_str()),
         ("SECRET_ACCESS_KEY", place.keys.secret_access_key.as_str()),
         ("ENDPOINT", place.url.as_str()),
-        ("REGION", "us-east-1"),
+        ("REGION", place.region.as_str()),
         ("FORCE_PATH_STYLE", "true"),
         ("LIST_VERSION", "2"),
     ] {
         command.env(format!("RCLONE_CONFIG_BENCH_{name}"), value);
     }
-    command.args(["--config", "/dev/null", "--s3-no-check-bucket", "--quiet"]);
+    command.args(["--config", "/dev/null", "--quiet", "--s3-no-check-bucket", "--s3-disable-checksum"]);
     let huge = work.name.starts_with("huge");
     let at_once = setting.at_once.to_string();
     if setting.at_once > 0 && !huge {
@@ -203,8 +198,8 @@ fn rclone(command: &mut Command, setting: &Setting, work: &Work, ends: &Ends<'_>
             if huge {
                 command.args(["--s3-upload-concurrency", &at_once, "--s3-chunk-size", &part]);
             }
-            // Nothing is there yet, so there is nothing to look at first.
-            command.args(["copy", "--no-check-dest"]).arg(ends.local).arg(remote(ends.prefix))
+            // Nothing is there yet, so there is nothing to look at first; and what the server was sent, it has checked.
+            command.args(["copy", "--no-check-dest", "--s3-no-head"]).arg(ends.local).arg(remote(ends.prefix))
         }
         Verb::Down => {
             if huge {
@@ -221,7 +216,7 @@ fn rclone(command: &mut Command, setting: &Setting, work: &Work, ends: &Ends<'_>
             command.args(["copy", "--fast-list", "--use-server-modtime", "--no-check-dest"]);
             command.args([remote(ends.prefix), remote(ends.second_prefix)])
         }
-        Verb::Sync => {
+        Verb::Sync | Verb::Plan => {
             command.args(["sync", "--fast-list", "--use-server-modtime", "--update"]);
             command.arg(ends.local).arg(remote(ends.prefix))
         }
@@ -242,14 +237,14 @@ fn aws(command: &mut Command, setting: &Setting, work: &Work, ends: &Ends<'_>, p
         Verb::Copy => command
             .args(["cp", "--recursive", "--quiet"])
             .args([remote(ends.prefix), remote(ends.second_prefix)]),
-        Verb::Sync => command.args(["sync", "--quiet"]).arg(ends.local).arg(remote(ends.prefix)),
+        Verb::Sync | Verb::Plan => command.args(["sync", "--quiet"]).arg(ends.local).arg(remote(ends.prefix)),
     };
 }
 
 fn aws_environment(command: &mut Command, place: &Place) {
     command.env("AWS_ACCESS_KEY_ID", &place.keys.access_key_id);
     command.env("AWS_SECRET_ACCESS_KEY", &place.keys.secret_access_key);
-    command.env("AWS_REGION", "us-east-1").env("AWS_DEFAULT_REGION", "us-east-1");
+    command.env("AWS_REGION", &place.region).env("AWS_DEFAULT_REGION", &place.region);
     command.env("AWS_EC2_METADATA_DISABLED", "true");
 }
 
@@ -260,7 +255,7 @@ pub(crate) fn aws_configuration_name(setting: &Setting) -> String {
 
 /// What stands in it.
 pub(crate) fn aws_configuration(setting: &Setting) -> String {
-    let mut text = "[default]\nregion = us-east-1\ns3 =\n  addressing_style = path\n".to_owned();
+    let mut text = "[default]\ns3 =\n  addressing_style = path\n".to_owned();
     if setting.at_once > 0 {
         text += &format!("  max_concurrent_requests = {}\n  max_queue_size = 10000\n", setting.at_once);
     }
@@ -280,6 +275,7 @@ mod tests {
         let place = Place {
             url: "http://127.0.0.1:1".to_owned(),
             keys: Keys { access_key_id: "id".to_owned(), secret_access_key: "secret".to_owned() },
+            region: "us-east-1".to_owned(),
             bookmark: "bench".to_owned(),
             home: "/home".into(),
             rtt_ms: 20,
@@ -287,7 +283,16 @@ mod tests {
         let ends = Ends { local: Path::new("/files"), prefix: "one/", second_prefix: "two/" };
         for name in NAMES {
             let work = &items(name, 1.0)[0];
-            for program in PEERS.into_iter().chain(["pintail"]).filter(|it| takes_part(it, work)) {
+            for program in PEERS.into_iter().chain(["pintail"]) {
+                if !crate::bench::plan::takes_part(
+                    program,
+                    work,
+                    crate::bench::stage::Peer::Answerer,
+                    place.rtt_ms,
+                ) {
+                    continue;
+                }
+
                 let settings = settings(program, work, place.rtt_ms);
                 assert!(!settings.is_empty(), "{program} {name}");
                 for setting in settings {

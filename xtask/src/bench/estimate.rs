@@ -12,7 +12,7 @@ const PAGE: u64 = 1000;
 pub(crate) fn seconds(program: &str, work: &Work, peer: Peer, rtt_ms: u64) -> f64 {
     let requests = match work.verb {
         Verb::Up | Verb::Down | Verb::Copy => work.files + work.bytes() / (16 << 20),
-        Verb::List | Verb::Delete | Verb::Sync => work.files.div_ceil(PAGE),
+        Verb::List | Verb::Delete | Verb::Sync | Verb::Plan => work.files.div_ceil(PAGE),
     };
     let start_s = match program {
         "aws" | "crt" => 0.8,
@@ -26,7 +26,7 @@ pub(crate) fn seconds(program: &str, work: &Work, peer: Peer, rtt_ms: u64) -> f6
     };
     // A key costs a tenth of a request where a request carries a thousand.
     let keys = if requests < work.files { work.files as f64 / 10.0 } else { 0.0 };
-    let server_ms = if peer == Peer::SeaweedFs { 0.7 } else { 0.05 };
+    let server_ms = if peer == Peer::SeaweedFs { 0.3 } else { 0.05 };
     let bytes = match work.verb {
         Verb::Up | Verb::Down => work.bytes() as f64,
         _ => 0.0,
@@ -34,7 +34,7 @@ pub(crate) fn seconds(program: &str, work: &Work, peer: Peer, rtt_ms: u64) -> f6
     let rate = match (peer, work.verb) {
         (Peer::SeaweedFs, Verb::Up) => 120e6,
         (Peer::SeaweedFs, _) => 500e6,
-        (Peer::Answerer, _) => 1e9,
+        (Peer::Answerer | Peer::Sandbox, _) => 1e9,
     };
     let work_s = (requests as f64 + keys) * (client_ms + server_ms) / 1000.0 + bytes / rate;
     if rtt_ms == 0 {
@@ -54,7 +54,7 @@ mod tests {
     fn distance_and_size_cost_time() {
         let small = &items("small-up", 1.0)[0];
         let near = seconds("s5cmd", small, Peer::SeaweedFs, 0);
-        assert!((5.0..30.0).contains(&near), "{near}");
+        assert!((3.0..30.0).contains(&near), "{near}");
         assert!(seconds("s5cmd", small, Peer::SeaweedFs, 100) > near);
         let huge = &items("huge-down", 1.0)[0];
         assert!(seconds("pintail", huge, Peer::Answerer, 20) > 34.0, "the line bounds it");

@@ -2,8 +2,8 @@
 //!
 //! `crates/store/examples/requests.rs` runs under callgrind twice for each kind of request, with few and with many; what they
 //! differ by, divided by how many more there were, is one request without what starting costs. Its peer is the answering one,
-//! in a process that is not counted. The figures are compared with those in `xtask/bench/instructions.json`, whose tolerance was
-//! set from the spread of repeated runs. They depend on the compiler and on what the processor can do, so the file says both.
+//! in a process that is not counted. The figures are compared with those in `xtask/bench/instructions.json`. They depend on the
+//! compiler, whose version stands there, and on what the processor can do as far as valgrind knows it.
 
 use std::path::Path;
 use std::process::Command;
@@ -23,9 +23,9 @@ const KINDS: [(&str, u64); 3] = [("put", 400), ("get", 400), ("list", 40)];
 /// How many both runs make: connecting, growing buffers and tables is behind them.
 const WARM: u64 = 40;
 
-/// What is let pass where the file says nothing. Five runs lay within 0.02 % of each other (put, get), three within 0.1 % (list);
-/// the rest is for another patch release of a library.
-const TOLERANCE: f64 = 0.02;
+/// What is let pass where the file says nothing. Runs of one build lie within 0.1 % of each other, but two builds of the same
+/// code were 1.4 % apart, and another patch release of a library may cost as much again.
+const TOLERANCE: f64 = 0.05;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -33,7 +33,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) fn run(tools: &Tools, write: bool, report: &mut Value) -> Result<bool, String> {
     let valgrind = tools.get("valgrind")?;
     let example = super::release_build("pintail-store", &["--example", "requests"])?;
-    let xtask = super::release_build("xtask", &[])?;
+    // The peer is not counted, so it need not be quick: it is this program as it stands.
+    let xtask = std::env::current_exe().map_err(|error| error.to_string())?;
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     let mut server = Server::start("answerer", &xtask, &["answer".to_owned()], folder.path())?;
     let port: u16 =

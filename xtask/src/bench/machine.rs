@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use super::report::Facts;
+use super::record::Facts;
 use crate::arguments::BenchOptions;
 use crate::process;
 use crate::tools::Tools;
@@ -48,6 +48,7 @@ pub(crate) fn facts(options: &BenchOptions, tools: &Tools, pintail: &Path, folde
         rounds: options.rounds,
         scale: options.scale,
         folder: file_system(folder),
+        lines: Vec::new(),
     }
 }
 

@@ -28,6 +28,9 @@ pub(crate) struct Account {
     pub(crate) peak_mib: f64,
     /// The exit code, or 128 and the number of the signal.
     pub(crate) code: i32,
+    /// What the servers took meanwhile, lines included; whoever measures them fills it in.
+    #[serde(default)]
+    pub(crate) server_cpu_ms: f64,
 }
 
 /// Where a run leaves what it says.
@@ -104,6 +107,7 @@ pub(crate) fn timed(command: &mut Command, name: &str) -> Result<Account, String
         cpu_ms: milliseconds(usage.ru_utime) + milliseconds(usage.ru_stime),
         peak_mib: (usage.ru_maxrss as f64 * unit / (1024.0 * 1024.0)).max(together_mib),
         code,
+        server_cpu_ms: 0.0,
     })
 }
 

@@ -21,8 +21,8 @@ const SAMPLE: u64 = 25;
 pub(crate) fn objects(stage: &Stage<'_>, peer: Peer, prefix: &str, work: &Work) -> Result<(), String> {
     match peer {
         Peer::Answerer => sums(&stage.sums(prefix)?, work),
-        Peer::SeaweedFs => {
-            let (bytes, count) = usage(stage, prefix)?;
+        Peer::SeaweedFs | Peer::Sandbox => {
+            let (bytes, count) = usage(stage, peer, prefix)?;
             if (bytes, count) != (work.bytes(), work.files) {
                 return Err(format!(
                     "{count} objects of {bytes} bytes, for {} of {}",
@@ -30,7 +30,7 @@ pub(crate) fn objects(stage: &Stage<'_>, peer: Peer, prefix: &str, work: &Work) 
                     work.bytes()
                 ));
             }
-            sample(stage, prefix, work)
+            sample(stage, peer, prefix, work)
         }
     }
 }
@@ -39,7 +39,7 @@ pub(crate) fn objects(stage: &Stage<'_>, peer: Peer, prefix: &str, work: &Work) 
 pub(crate) fn nothing(stage: &Stage<'_>, peer: Peer, prefix: &str) -> Result<(), String> {
     let left = match peer {
         Peer::Answerer => stage.sums(prefix)?.lines().count() as u64,
-        Peer::SeaweedFs => usage(stage, prefix)?.1,
+        Peer::SeaweedFs | Peer::Sandbox => usage(stage, peer, prefix)?.1,
     };
     if left == 0 { Ok(()) } else { Err(format!("{left} objects are left")) }
 }
@@ -68,8 +68,8 @@ fn sums(text: &str, work: &Work) -> Result<(), String> {
 }
 
 /// Bytes and number of the objects below a prefix.
-fn usage(stage: &Stage<'_>, prefix: &str) -> Result<(u64, u64), String> {
-    let mut du = stage.s5cmd(Peer::SeaweedFs)?;
+fn usage(stage: &Stage<'_>, peer: Peer, prefix: &str) -> Result<(u64, u64), String> {
+    let mut du = stage.s5cmd(peer)?;
     let (status, text) = process::capture(du.args(["du", &format!("s3://{BUCKET}/{prefix}*")]), false)?;
     if text.contains("no object found") {
         return Ok((0, 0));
@@ -82,7 +82,7 @@ fn usage(stage: &Stage<'_>, prefix: &str) -> Result<(u64, u64), String> {
     }
 }
 
-fn sample(stage: &Stage<'_>, prefix: &str, work: &Work) -> Result<(), String> {
+fn sample(stage: &Stage<'_>, peer: Peer, prefix: &str, work: &Work) -> Result<(), String> {
     let folder = stage.path("sample");
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
@@ -96,7 +96,7 @@ fn sample(stage: &Stage<'_>, prefix: &str, work: &Work) -> Result<(), String> {
     }
     let list = folder.join("orders");
     fs::write(&list, orders).map_err(|error| error.to_string())?;
-    process::quietly(stage.s5cmd(Peer::SeaweedFs)?.arg("run").arg(&list))?;
+    process::quietly(stage.s5cmd(peer)?.arg("run").arg(&list))?;
     for index in picked {
         let (path, size) = work.file(index);
         let name = path.rsplit('/').next().unwrap_or_default();
@@ -147,6 +147,24 @@ fn count(folder: &Path) -> Result<u64, String> {
         }
     }
     Ok(count)
+}
+
+/// A plan names every file; how it words its lines is its own business.
+pub(crate) fn planned(output: &Path, work: &Work) -> Result<(), String> {
+    let text = fs::read_to_string(output).map_err(|error| format!("{}: {error}", output.display()))?;
+    let name = |line: &'_ str| {
+        let from = line.find("folder-")?;
+        let to = line[from..].find(".bin")? + from;
+        Some(line[from..to].to_owned())
+    };
+    let mut named: Vec<String> = text.lines().filter_map(name).collect();
+    named.sort_unstable();
+    named.dedup();
+    if named.len() as u64 == work.files {
+        Ok(())
+    } else {
+        Err(format!("the plan names {} of {} files", named.len(), work.files))
+    }
 }
 
 /// A list names every object once.
@@ -211,6 +229,18 @@ mod tests {
         assert!(files(folder.path(), work).is_err(), "a byte");
         fs::remove_file(victim).expect("a file");
         assert!(files(folder.path(), work).is_err(), "a file");
+    }
+
+    #[test]
+    fn a_plan_names_every_file() {
+        let work = &items("million-plan", 0.0)[0];
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let lines: String =
+            work.all().map(|(path, _)| format!("upload {path} to b:bench/{path}\n")).collect();
+        fs::write(file.path(), &lines).expect("a file");
+        assert_eq!(planned(file.path(), work), Ok(()));
+        fs::write(file.path(), lines.replace("0000003", "0000002")).expect("a file");
+        assert!(planned(file.path(), work).is_err());
     }
 
     #[test]

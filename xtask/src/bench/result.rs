@@ -28,6 +28,15 @@ pub(crate) struct Row {
     pub(crate) requests: Option<BTreeMap<String, u64>>,
     /// Why there are no figures.
     pub(crate) problem: Option<String>,
+    /// The round after which it took no further turns, because it was far behind.
+    #[serde(default)]
+    pub(crate) left_after: Option<usize>,
+    /// The name that the work has on the command line: what is measured again replaces all rows of it at a place.
+    #[serde(default)]
+    pub(crate) name: String,
+    /// Which of several runs it is of.
+    #[serde(default)]
+    pub(crate) run: usize,
 }
 
 impl Row {
@@ -40,6 +49,8 @@ impl Row {
             files: work.files,
             bytes: work.bytes(),
             program: program.to_owned(),
+            // The listing that a synchronisation is held against belongs to it.
+            name: if work.name == "sync-listing" { "sync-nothing" } else { work.name }.to_owned(),
             ..Self::default()
         }
     }
@@ -48,6 +59,22 @@ impl Row {
     pub(crate) fn take(&mut self, account: Account, requests: Option<BTreeMap<String, u64>>) {
         self.accounts.push(account);
         self.requests = requests;
+    }
+
+    /// Whether it takes further turns.
+    pub(crate) fn goes_on(&self) -> bool {
+        self.problem.is_none() && self.left_after.is_none()
+    }
+
+    /// Median of what the servers took meanwhile, in seconds of CPU.
+    pub(crate) fn server_cpu_s(&self) -> f64 {
+        self.median(|account| account.server_cpu_ms) / 1000.0
+    }
+
+    /// Least and most of the wall time, in seconds.
+    pub(crate) fn wall_range_s(&self) -> (f64, f64) {
+        let wall_s = || self.accounts.iter().map(|account| account.wall_ms / 1000.0);
+        (wall_s().fold(f64::INFINITY, f64::min), wall_s().fold(0.0, f64::max))
     }
 
     /// Whether it has figures.
@@ -99,21 +126,6 @@ impl Row {
     }
 }
 
-/// Finds the row of a contestant that has figures.
-pub(crate) fn find<'a>(
-    rows: &'a [Row],
-    server: &str,
-    rtt_ms: u64,
-    item: &str,
-    program: &str,
-) -> Option<&'a Row> {
-    rows.iter().find(|row| {
-        row.counts()
-            && (row.server.as_str(), row.rtt_ms, row.item.as_str(), row.program.as_str())
-                == (server, rtt_ms, item, program)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,13 +137,18 @@ mod tests {
         assert!(!row.counts());
         for wall_ms in [3000.0, 1000.0, 2000.0] {
             let requests = BTreeMap::from([("put".to_owned(), 10_000), ("list".to_owned(), 1)]);
-            row.take(Account { wall_ms, cpu_ms: 500.0, peak_mib: 12.0, code: 0 }, Some(requests));
+            row.take(
+                Account { wall_ms, cpu_ms: 500.0, peak_mib: 12.0, ..Account::default() },
+                Some(requests),
+            );
         }
         assert!((row.wall_s() - 2.0).abs() < 1e-9 && (row.cpu_s() - 0.5).abs() < 1e-9);
         assert_eq!(row.requests_text(), "10000 put, 1 list");
-        let rows = [row.clone()];
-        assert!(find(&rows, "answerer", 0, "small-up", "pintail").is_some());
+        assert_eq!(row.wall_range_s(), (1.0, 3.0));
+        assert!(row.counts() && row.goes_on());
+        row.left_after = Some(3);
+        assert!(row.counts() && !row.goes_on());
         row.problem = Some("it broke".to_owned());
-        assert!(find(&[row], "answerer", 0, "small-up", "pintail").is_none());
+        assert!(!row.counts());
     }
 }

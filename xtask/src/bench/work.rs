@@ -11,6 +11,8 @@ pub(crate) enum Verb {
     Delete,
     Copy,
     Sync,
+    /// A synchronisation that is planned and not done.
+    Plan,
 }
 
 /// Which sizes the files have.
@@ -35,7 +37,7 @@ pub(crate) struct Work {
 }
 
 /// Names of the items, in the order they run.
-pub(crate) const NAMES: [&str; 14] = [
+pub(crate) const NAMES: [&str; 15] = [
     "small-up",
     "small-down",
     "medium-up",
@@ -49,11 +51,12 @@ pub(crate) const NAMES: [&str; 14] = [
     "copy",
     "sync-nothing",
     "million-list",
+    "million-plan",
     "million-sync",
 ];
 
-/// The steps in which the number of keys grows to a million.
-const MILLIONS: [u64; 3] = [10_000, 100_000, 1_000_000];
+/// The steps in which the number of keys grows to a million. The first one is what a run costs without any to speak of.
+const MILLIONS: [u64; 4] = [10, 10_000, 100_000, 1_000_000];
 
 /// The items of a name, at a scale: one, or one for each number of keys.
 pub(crate) fn items(name: &str, scale: f64) -> Vec<Work> {
@@ -93,6 +96,7 @@ pub(crate) fn items(name: &str, scale: f64) -> Vec<Work> {
             Work { peers: false, ..work("sync-listing", Verb::List, 50_000, Sizes::Each(100)) },
         ],
         "million-list" => million("million-list", Verb::List),
+        "million-plan" => million("million-plan", Verb::Plan),
         "million-sync" => million("million-sync", Verb::Sync),
         _ => Vec::new(),
     }
@@ -141,6 +145,7 @@ impl Work {
             Verb::Delete => "deleted",
             Verb::Copy => "copied on the server",
             Verb::Sync => "synchronised, nothing changed",
+            Verb::Plan => "planned to be synchronised, all new",
         };
         let size = match self.sizes {
             Sizes::Each(0) => String::new(),
@@ -149,6 +154,26 @@ impl Work {
         };
         let noun = if self.files == 1 { "file" } else { "files" };
         format!("{} {noun}{size}, {verb}", thousands(self.files))
+    }
+
+    /// A part of it, of the same kind: fewer files, or a smaller one where there is one only.
+    pub(crate) fn part(&self, share: f64) -> Self {
+        match self.sizes {
+            Sizes::Each(size) if self.files == 1 => {
+                Self { sizes: Sizes::Each(shrink(size, share, 32 << 20)), ..self.clone() }
+            }
+            _ => Self { files: shrink(self.files, share, 10), ..self.clone() },
+        }
+    }
+
+    /// The sending of its files.
+    pub(crate) fn sent(&self) -> Self {
+        Self { verb: Verb::Up, ..self.clone() }
+    }
+
+    /// What the files of two pieces of work have in common, where they have them in common.
+    pub(crate) fn tree_name(&self) -> String {
+        format!("tree-{}-{}", self.files, self.bytes())
     }
 
     /// Its name where it stands beside the same work of other sizes.

@@ -21,25 +21,26 @@ const WINDOW_MAX_BYTES: u64 = 4 << 20;
 pub(crate) struct Line {
     bytes_per_s: u64,
     way_us: u64,
-    free_at_us: u64,
+    /// In nanoseconds, since a piece takes a few hundred microseconds and there are many.
+    free_at_ns: u64,
 }
 
 impl Line {
     /// A line whose round trip takes `rtt_us`.
     pub(crate) fn new(bytes_per_s: u64, rtt_us: u64) -> Self {
-        Self { bytes_per_s: bytes_per_s.max(1), way_us: rtt_us / 2, free_at_us: 0 }
+        Self { bytes_per_s: bytes_per_s.max(1), way_us: rtt_us / 2, free_at_ns: 0 }
     }
 
     /// When the next bytes may be given to it: now, or later where too much waits already.
     pub(crate) fn takes_at(&self, now_us: u64) -> u64 {
-        self.free_at_us.saturating_sub(QUEUE_US).max(now_us)
+        (self.free_at_ns / 1000).saturating_sub(QUEUE_US).max(now_us)
     }
 
     /// Sends bytes and returns when the last of them is there.
     pub(crate) fn send(&mut self, now_us: u64, bytes: u64) -> u64 {
-        let takes_us = bytes.saturating_mul(1_000_000).div_ceil(self.bytes_per_s);
-        self.free_at_us = self.free_at_us.max(now_us) + takes_us;
-        self.free_at_us + self.way_us
+        let takes_ns = bytes.saturating_mul(1_000_000_000).div_ceil(self.bytes_per_s);
+        self.free_at_ns = self.free_at_ns.max(now_us * 1000) + takes_ns;
+        self.free_at_ns.div_ceil(1000) + self.way_us
     }
 
     /// How long a bit is under way.
@@ -56,9 +57,23 @@ pub(crate) struct Window {
     acknowledged: VecDeque<(u64, u64)>,
 }
 
-impl Default for Window {
-    fn default() -> Self {
-        Self { size_bytes: WINDOW_START_BYTES, under_way_bytes: 0, acknowledged: VecDeque::new() }
+/// How windows behave on a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Windows {
+    /// As TCP's: small after a start, and never larger than an untuned Linux lets them be.
+    Tcp,
+    /// One connection fills any line at once, which is what the line itself is checked with.
+    Open,
+}
+
+impl Window {
+    /// The window of a connection that has sent nothing yet.
+    pub(crate) fn new(windows: Windows) -> Self {
+        let size_bytes = match windows {
+            Windows::Tcp => WINDOW_START_BYTES,
+            Windows::Open => u64::MAX,
+        };
+        Self { size_bytes, under_way_bytes: 0, acknowledged: VecDeque::new() }
     }
 }
 
@@ -79,7 +94,9 @@ impl Window {
         {
             self.acknowledged.pop_front();
             self.under_way_bytes -= bytes;
-            self.size_bytes = (self.size_bytes + bytes).min(WINDOW_MAX_BYTES);
+            if self.size_bytes < WINDOW_MAX_BYTES {
+                self.size_bytes = (self.size_bytes + bytes).min(WINDOW_MAX_BYTES);
+            }
         }
         match self.acknowledged.front() {
             Some(&(at, _)) if self.under_way_bytes >= self.size_bytes => Room::At(at),
@@ -101,9 +118,9 @@ mod tests {
     const GIGABIT: u64 = 125_000_000;
 
     /// Sends as fast as line and windows allow and returns when everything is there.
-    fn transfer(line: &mut Line, connections: usize, each_bytes: u64) -> u64 {
+    fn transfer(line: &mut Line, windows: Windows, connections: usize, each_bytes: u64) -> u64 {
         let mut windows: Vec<(Window, u64)> =
-            (0..connections).map(|_| (Window::default(), each_bytes)).collect();
+            (0..connections).map(|_| (Window::new(windows), each_bytes)).collect();
         let (mut now, mut end) = (0, 0);
         loop {
             let mut next = u64::MAX;
@@ -149,7 +166,12 @@ mod tests {
     fn the_line_is_full_and_never_fuller() {
         for connections in [8, 64, 1000] {
             let total = 512_000_000;
-            let took = transfer(&mut Line::new(GIGABIT, 100_000), connections, total / connections as u64);
+            let took = transfer(
+                &mut Line::new(GIGABIT, 100_000),
+                Windows::Tcp,
+                connections,
+                total / connections as u64,
+            );
             let least = total * 1_000_000 / GIGABIT + 50_000;
             assert!(took >= least, "{connections} connections beat the line: {took} < {least}");
             assert!(took < least * 120 / 100, "{connections} connections leave it empty: {took} > {least}");
@@ -159,11 +181,17 @@ mod tests {
     #[test]
     fn one_connection_is_held_by_its_window() {
         // 4 MiB a round trip of 100 ms, after six round trips of start: 42 MB/s.
-        let took = transfer(&mut Line::new(GIGABIT, 100_000), 1, 400_000_000);
+        let took = transfer(&mut Line::new(GIGABIT, 100_000), Windows::Tcp, 1, 400_000_000);
         let ideal = 400_000_000 / 4_194_304 * 100_000;
         assert!((ideal..ideal + 1_200_000).contains(&took), "{took} for {ideal}");
-        let near = transfer(&mut Line::new(GIGABIT, 2_000), 1, 400_000_000);
+        let near = transfer(&mut Line::new(GIGABIT, 2_000), Windows::Tcp, 1, 400_000_000);
         assert!(near < 3_400_000, "a short line is filled by one: {near}");
+    }
+
+    #[test]
+    fn one_connection_with_an_open_window_fills_the_line() {
+        let took = transfer(&mut Line::new(GIGABIT, 100_000), Windows::Open, 1, 400_000_000);
+        assert!((3_250_000..3_252_000).contains(&took), "3.2 s of line and one way: {took}");
     }
 
     #[test]
