@@ -154,8 +154,9 @@ fn old_go(text: &str) -> Vec<Found> {
         let code = loop {
             let piece = &line[from..];
             let Some(colon) = piece.find(": ") else { break None };
+            let mut back = piece[..colon].char_indices().rev();
             let word_at =
-                piece[..colon].rfind(|c: char| c.is_whitespace() || c == '"').map_or(0, |at| at + 1);
+                back.find(|(_, c)| c.is_whitespace() || *c == '"').map_or(0, |(at, c)| at + c.len_utf8());
             if let Some((code, words)) = code_and_words(&piece[word_at..]).filter(|(code, _)| code.len() >= 6)
             {
                 break Some((from + word_at, code, words));

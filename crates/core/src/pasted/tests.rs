@@ -302,6 +302,19 @@ fn words_alone_and_many_in_a_log() {
     assert_eq!(found[3].ids.correlation_id.as_deref(), Some("bbbbbbbb-0000-4000-8000-000000000002"));
 }
 
+#[test]
+fn a_wide_space_before_a_code_is_no_end_of_the_text() {
+    for space in ['\u{a0}', '\u{3000}', ' ', '"'] {
+        let text = format!("x: y{space}AccessDenied: no\n\tstatus code: 403, request id: 4442587FB7D0A2F9");
+        let found = all(&text);
+        assert!(
+            found.iter().any(|error| error.code.as_deref() == Some("AccessDenied")),
+            "{space:?}: {found:?}"
+        );
+        all(&format!("é{space}: :(é:\nstatus code: "));
+    }
+}
+
 proptest! {
     #[test]
     fn any_text_is_read_without_a_panic_and_without_its_secrets(

@@ -244,9 +244,12 @@ fn key_before(text: &str, separator_at: usize, separator: u8) -> Option<Key> {
     }
     let mut in_query = start > 0 && b"?&#".contains(&bytes[start - 1]);
     if start > 0 && bytes[start - 1] == b'%' && end - start > 2 {
-        // What follows `%3F` or `%26` in an address inside an address.
+        // What follows `%3F` or `%26` in an address inside an address. Names begin with hexadecimal digits too: `%access_token`.
         in_query = matches!(text[start..start + 2].to_ascii_lowercase().as_str(), "3f" | "26" | "23");
-        start += 2;
+        let whole = text[start..end].rsplit('.').next().unwrap_or_default();
+        if in_query || !is_interesting(&letters(whole)) {
+            start += 2;
+        }
     }
     let word = &text[start..end];
     let word = word.rsplit('.').next().unwrap_or(word);

@@ -32,6 +32,8 @@ fn every_kind_of_secret_is_hidden_wherever_it_stands() {
         ("http://localhost:4711/?code=abcdefgh&state=xyz&session_state=1".to_owned(), "abcdefgh"),
         ("http://localhost:4711/?code=a&state=some-state-1&x=1".to_owned(), "some-state-1"),
         ("code=abcdef&state=q".to_owned(), "abcdef"),
+        ("%access_token=-opaque".to_owned(), "-opaque"),
+        ("x%20access_token=opaque".to_owned(), "opaque"),
         ("https%3A%2F%2Flocalhost%2F%3Fcode%3DsecretCode%26state%3Dq1".to_owned(), "secretCode"),
         ("https%3A%2F%2Flocalhost%2F%3Fcode%3DsecretCode%26state%3Dstate9".to_owned(), "state9"),
         ("{\"code\": \"OAQABAAIAAAD3x\"}".to_owned(), "OAQABAAIAAAD3x"),
