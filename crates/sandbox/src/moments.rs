@@ -45,6 +45,8 @@ pub struct Moments {
 #[derive(Default)]
 struct State {
     begun: u64,
+    under_way: usize,
+    most: usize,
     awaited: Option<(Moment, Action)>,
     is_reached: bool,
     connections: usize,
@@ -57,28 +59,39 @@ impl fmt::Debug for State {
     }
 }
 
+impl State {
+    fn count_anew(&mut self) {
+        self.begun = 0;
+        self.most = self.under_way;
+        self.is_reached = false;
+    }
+}
+
 impl Moments {
     /// Does `action` at `moment`, in place of any set before. Counting starts anew.
     ///
     /// The action runs on one of the sandbox's threads and must not ask the sandbox for anything.
     pub fn at(&self, moment: Moment, action: impl FnOnce() + Send + 'static) {
         let mut state = locked(&self.state);
-        state.begun = 0;
-        state.is_reached = false;
+        state.count_anew();
         state.awaited = Some((moment, Box::new(action)));
     }
 
     /// Counts anew and waits for nothing.
     pub fn clear(&self) {
         let mut state = locked(&self.state);
-        state.begun = 0;
-        state.is_reached = false;
+        state.count_anew();
         state.awaited = None;
     }
 
     /// Returns how many requests to S3 have begun since the count started.
     pub fn begun(&self) -> u64 {
         locked(&self.state).begun
+    }
+
+    /// Returns how many requests to S3 were under way at once at the most since the count started, each from its head to the head of its answer.
+    pub fn most_at_once(&self) -> usize {
+        locked(&self.state).most
     }
 
     /// Tells whether the moment has come.
@@ -105,6 +118,8 @@ impl Moments {
     pub(crate) fn begin(self: &Arc<Self>) -> Watch {
         let mut state = locked(&self.state);
         state.begun += 1;
+        state.under_way += 1;
+        state.most = state.most.max(state.under_way);
         let request = state.begun;
         let phase = state
             .awaited
@@ -167,5 +182,6 @@ impl Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         self.reach();
+        locked(&self.moments.state).under_way -= 1;
     }
 }

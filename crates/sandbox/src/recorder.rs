@@ -22,6 +22,8 @@ pub struct Call {
     pub method: String,
     /// The path as sent, without its query.
     pub path: String,
+    /// The `Range` header.
+    pub range: Option<String>,
     /// Who asked, where that was known: a username or an ARN.
     pub caller: Option<String>,
     /// The region the request was signed for.

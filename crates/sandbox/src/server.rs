@@ -188,6 +188,7 @@ async fn answer(
         operation,
         method: inbound.method.to_string(),
         path: inbound.path().to_owned(),
+        range: inbound.header("range").map(str::to_owned),
         caller: None,
         region: query::signed_region(&inbound),
         user_agent: inbound.header("user-agent").map(str::to_owned),

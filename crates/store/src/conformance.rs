@@ -190,7 +190,7 @@ macro_rules! conformance_cases {
             bytes_come_back_as_they_were streams_come_back_as_they_were ranges_are_cut_as_asked
             traits_and_metadata_come_back missing_objects_are_told reads_keep_their_conditions
             writes_keep_their_conditions checksums_are_kept_and_checked deletes_are_quiet_about_what_is_not_there
-            many_are_deleted_with_an_outcome_each copies_take_or_replace_what_is_said strange_keys_are_kept
+            many_are_deleted_with_an_outcome_each many_are_deleted_only_in_the_states_named copies_take_or_replace_what_is_said strange_keys_are_kept
             a_source_that_lies_about_its_length_writes_nothing
             pages_join_without_gap_or_overlap delimiters_roll_up_folders listings_are_in_the_order_of_bytes
             parts_make_the_whole parts_are_listed_and_replaced parts_are_copied uploads_are_listed_and_aborted

@@ -190,8 +190,11 @@ impl ObjectStore for MemoryStore {
         self.state().content(bucket, Operation::DeleteMany)?;
         let mut outcomes = Vec::with_capacity(items.len());
         for item in items {
-            let options = Delete { version: item.version.clone(), if_match: None };
-            outcomes.push(self.delete(bucket, &item.key, &options).await);
+            let options = Delete { version: item.version.clone(), if_match: item.if_match.clone() };
+            outcomes.push(match self.delete(bucket, &item.key, &options).await {
+                Err(error) if *error.kind() == ErrorKind::NotFound(Missing::Object) => Ok(Deleted::default()),
+                outcome => outcome,
+            });
         }
         Ok(outcomes)
     }

@@ -145,12 +145,8 @@ impl BaseWriter {
             return Err(BaseError::Unsorted { before: before.clone(), name: name.clone() });
         }
         // The first name of a block has none before it in the block.
-        let before = if self.count == 0 { "" } else { self.before.as_ref().map_or("", Name::as_str) };
-        let text = name.as_str().as_bytes();
-        let common = text.iter().zip(before.as_bytes()).take_while(|(one, other)| one == other).count();
-        self.block.number(common as u64);
-        self.block.number((text.len() - common) as u64);
-        self.block.raw(&text[common..]);
+        let before = if self.count == 0 { None } else { self.before.as_ref() };
+        self.block.name_after(before, name);
         encode_seen(&remembered.left, &mut self.block);
         encode_seen(&remembered.right, &mut self.block);
         self.before = Some(name.clone());
@@ -408,14 +404,7 @@ fn encode_seen(seen: &Seen, into: &mut Encoder) {
 }
 
 fn decode_entry(from: &mut Decoder<'_>, before: Option<&Name>) -> Result<(Name, Remembered), CodecError> {
-    let what = "a name";
-    let common: usize = from.small(what)?;
-    let before = before.map_or(&b""[..], |name| name.as_str().as_bytes());
-    let mut name = before.get(..common).ok_or_else(|| from.error(what))?.to_vec();
-    let length = from.small(what)?;
-    name.extend_from_slice(from.raw(length, what)?);
-    let name = std::str::from_utf8(&name).ok().and_then(|name| Name::new(name).ok());
-    let name = name.ok_or_else(|| from.error(what))?;
+    let name = from.name_after(before, "a name")?;
     Ok((name, Remembered { left: decode_seen(from)?, right: decode_seen(from)? }))
 }
 

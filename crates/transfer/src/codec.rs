@@ -68,6 +68,16 @@ impl Encoder {
     }
 
     /// A value that may be missing: 0, or 1 and the value.
+    /// Writes a name by what it does not have in common with the one before it.
+    pub(crate) fn name_after(&mut self, before: Option<&Name>, name: &Name) {
+        let before = before.map_or(&b""[..], |before| before.as_str().as_bytes());
+        let name = name.as_str().as_bytes();
+        let common = name.iter().zip(before).take_while(|(one, other)| one == other).count();
+        self.number(common as u64);
+        self.number((name.len() - common) as u64);
+        self.raw(&name[common..]);
+    }
+
     pub(crate) fn option<T>(&mut self, value: Option<T>, write: impl FnOnce(&mut Self, T)) {
         match value {
             None => self.byte(0),
@@ -196,6 +206,21 @@ impl<'a> Decoder<'a> {
     pub(crate) fn name(&mut self, what: &'static str) -> Result<Name, CodecError> {
         let text = self.text(what)?;
         Name::new(text).map_err(|_| self.error(what))
+    }
+
+    /// Reads a name that was written after another one.
+    pub(crate) fn name_after(
+        &mut self,
+        before: Option<&Name>,
+        what: &'static str,
+    ) -> Result<Name, CodecError> {
+        let common: usize = self.small(what)?;
+        let before = before.map_or(&b""[..], |before| before.as_str().as_bytes());
+        let mut name = before.get(..common).ok_or_else(|| self.error(what))?.to_vec();
+        let length = self.small(what)?;
+        name.extend_from_slice(self.raw(length, what)?);
+        let name = std::str::from_utf8(&name).ok().and_then(|name| Name::new(name).ok());
+        name.ok_or_else(|| self.error(what))
     }
 
     pub(crate) fn modified(&mut self) -> Result<Modified, CodecError> {

@@ -258,7 +258,7 @@ impl World {
             Some(former) => former,
             None => {
                 let partial = Partial::create(&target, &path, &SeededRandom::new(seed + 1)).unwrap();
-                partial.reserve(info.size_bytes).unwrap();
+                partial.writer().reserve(info.size_bytes).unwrap();
                 run.journal
                     .append(&Event::DownloadBegun {
                         step: number,

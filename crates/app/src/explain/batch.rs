@@ -77,7 +77,7 @@ fn kubernetes(error: &KubernetesError) -> &'static str {
         KubernetesError::NoCommand => {
             "Write it after two hyphens: `pintail batch k8s … -- cp -r BOOKMARK:bucket/in/ BOOKMARK:bucket/out/`."
         }
-        KubernetesError::Command(_) => "Give a `cp` or a `sync`, whose work can be cut by names.",
+        KubernetesError::Command(_) => "Give a `cp`, a `mv` or a `sync`, whose work can be cut by names.",
         KubernetesError::Shard => "Leave --shard out of the command: each pod gets its own.",
         KubernetesError::Name(_) => "Give another name with --name, --namespace or --service-account.",
         KubernetesError::TooMany(_) => "Cut it into fewer shards: a pod can do more than one file.",

@@ -37,6 +37,11 @@ pub(super) fn step(error: &Error, step: &StepError) -> Explanation {
         StepError::Source(SourceError::NotAFile(_)) => {
             with(error, Exit::Usage, &["Give it on standard input: `cat FILE | pintail cp - TARGET`."])
         }
+        StepError::Source(SourceError::Link(_)) => with(
+            error,
+            Exit::Failed,
+            &["Look at who put the link there. To take what it leads to, copy again with `--links follow`."],
+        ),
         StepError::Source(SourceError::Changed(_)) | StepError::SourceChanged(_) => {
             with(error, Exit::Failed, &["Copy it again when nothing writes to it."])
         }
@@ -86,6 +91,7 @@ fn target(error: &Error, source: &TargetError) -> Explanation {
                 "It appeared after the plan was made: copy again, with --existing to say what is to happen to it.",
             ],
         ),
+        TargetError::Twin(_) => with(error, Exit::Failed, &["Give it another name on one of the two sides."]),
         TargetError::Changed(_) => with(
             error,
             Exit::Failed,
@@ -160,6 +166,13 @@ pub(super) fn prepare(error: &Error, source: &PrepareError) -> Explanation {
         PrepareError::Within { .. } => {
             with(error, Exit::Usage, &["Choose two places of which none lies in the other."])
         }
+        PrepareError::Overlap { .. } => with(
+            error,
+            Exit::Usage,
+            &[
+                "Go by way of a third prefix: first all of it there, then from there to the target. Nothing was changed.",
+            ],
+        ),
         PrepareError::Aborted => with(error, Exit::Interrupted, &[]),
     }
 }

@@ -1,8 +1,12 @@
 //! What requests, traffic and batch jobs cost, as far as list prices tell.
 //!
-//! The table is of S3 Standard in US dollars as known in November 2026 from <https://aws.amazon.com/s3/pricing>, first tier, without discounts, taxes and
-//! free allowances. It is an estimate wherever it is shown, and says so. A file of the person's own takes its place ([`PriceList::read`], described in
-//! `docs/formats.md`). Prices are held in billionths of the currency, so that sums are exact.
+//! The table is of S3 Standard in US dollars, first tier, without discounts, taxes and free allowances. It is an estimate wherever it is shown, and says so. A file of the person's own takes its
+//! place ([`PriceList::read`], described in `docs/formats.md`). Prices are held in billionths of the currency, so that sums are exact.
+//!
+//! The source is Amazon's price list, <https://pricing.us-east-1.amazonaws.com/offers/v1.0/aws/AmazonS3/current/region_index.json>, which <https://aws.amazon.com/s3/pricing/> shows. What was
+//! compared with quotations of it in November 2026: the requests of `us-east-1` (list of 2026-09-28), of `sa-east-1` (2026-09-26) and of `eu-central-1` with 0.09 a gigabyte to the internet (2026-08-31);
+//! 0.25 a batch job and 1.00 a million objects (lists of `eu-west-1` and `ca-central-1`); retrievals from `GLACIER` (<https://repost.aws/knowledge-center/s3-manage-data-retrieval>). All were as they stand here. Other regions were
+//! not found quoted at a date of that year. What the service itself copies to another region (0.02 a gigabyte between most regions) is in no estimate.
 
 use std::collections::BTreeMap;
 
@@ -147,7 +151,7 @@ impl PriceList {
     /// Returns the list that the program comes with.
     pub(crate) fn built_in() -> Self {
         Self {
-            as_of: "2026-11".to_owned(),
+            as_of: "2026-09".to_owned(),
             currency: "USD".to_owned(),
             regions: LIST
                 .into_iter()
@@ -202,12 +206,12 @@ impl PriceList {
         Ok(list)
     }
 
-    /// Estimates what a plan would cost in a region.
-    pub(crate) fn estimate(&self, totals: &Totals, region: &Region, out: BytesOut) -> Estimate {
+    /// Estimates what a plan would cost in a region; `None` where neither its prices are known nor those that would stand in for them.
+    pub(crate) fn estimate(&self, totals: &Totals, region: &Region, out: BytesOut) -> Option<Estimate> {
         let known = self.regions.get(region.as_str());
-        let prices = known.or_else(|| self.regions.get(STAND_IN)).copied().unwrap_or_default();
-        let cost = totals.cost(&prices, out);
-        Estimate {
+        let prices = known.or_else(|| self.regions.get(STAND_IN))?;
+        let cost = totals.cost(prices, out);
+        Some(Estimate {
             region: region.to_string(),
             region_known: known.is_some(),
             as_of: self.as_of.clone(),
@@ -216,17 +220,33 @@ impl PriceList {
             traffic_nano: cost.traffic_nano,
             batch_nano: 0,
             retrieval_nano: 0,
+        })
+    }
+
+    /// Estimates what a plan would cost whose requests are of one region, and whose bytes come down out of another.
+    pub(crate) fn estimate_between(
+        &self,
+        totals: &Totals,
+        region: &Region,
+        source: &Region,
+    ) -> Option<Estimate> {
+        let mut estimate = self.estimate(totals, region, BytesOut::None)?;
+        if totals.down_bytes > 0 {
+            let out = self.estimate(totals, source, BytesOut::OfTheRegion)?;
+            estimate.traffic_nano = out.traffic_nano;
+            estimate.region_known &= out.region_known;
         }
+        Some(estimate)
     }
 
     /// Estimates what a batch job would cost in a region. Jobs move no byte out of it.
-    pub(crate) fn batch(&self, load: &BatchLoad, region: &Region) -> Estimate {
+    pub(crate) fn batch(&self, load: &BatchLoad, region: &Region) -> Option<Estimate> {
         let writes = if load.writes { load.objects } else { 0 };
         let totals = Totals { requests: Requests { writes, ..Requests::default() }, ..Totals::default() };
         let share = |price: u64, count: u64, of: u128| {
             u64::try_from(u128::from(price) * u128::from(count) / of).unwrap_or(u64::MAX)
         };
-        let mut estimate = self.estimate(&totals, region, BytesOut::None);
+        let mut estimate = self.estimate(&totals, region, BytesOut::None)?;
         estimate.batch_nano =
             self.job_nano.saturating_add(share(self.million_objects_nano, load.objects, 1_000_000));
         if let Some((tier, classes)) = &load.restored {
@@ -237,7 +257,7 @@ impl PriceList {
                 estimate.retrieval_nano = estimate.retrieval_nano.saturating_add(cost);
             }
         }
-        estimate
+        Some(estimate)
     }
 }
 
@@ -378,17 +398,17 @@ mod tests {
     fn a_job_costs_its_fee_its_objects_and_its_requests() {
         let list = PriceList::built_in();
         let load = BatchLoad { objects: 2_000_000, writes: true, restored: None };
-        let estimate = list.batch(&load, &region("us-east-1"));
+        let estimate = list.batch(&load, &region("us-east-1")).unwrap();
         assert_eq!((estimate.batch_nano, estimate.requests_nano), (2_250_000_000, 10_000_000_000));
-        let expected = "about 12.25 USD (requests 10.00, batch job 2.25), an estimate from list prices of us-east-1 as of 2026-11";
+        let expected = "about 12.25 USD (requests 10.00, batch job 2.25), an estimate from list prices of us-east-1 as of 2026-09";
         assert_eq!(estimate.text(), expected);
         let elsewhere =
-            list.batch(&BatchLoad { objects: 3, ..BatchLoad::default() }, &region("mx-central-1"));
+            list.batch(&BatchLoad { objects: 3, ..BatchLoad::default() }, &region("mx-central-1")).unwrap();
         assert!(!elsewhere.region_known && elsewhere.text().contains("those of mx-central-1 are not known"));
         assert_eq!(elsewhere.batch_nano, 250_003_000);
         let classes = [("GLACIER".to_owned(), (1000, 5 << 30)), ("STANDARD".to_owned(), (9, 9))];
         let load = BatchLoad { objects: 1009, writes: false, restored: Some(("standard", classes.into())) };
-        assert_eq!(list.batch(&load, &region("eu-west-1")).retrieval_nano, 50_000_000 + 50_000_000);
+        assert_eq!(list.batch(&load, &region("eu-west-1")).unwrap().retrieval_nano, 50_000_000 + 50_000_000);
     }
 
     #[test]
@@ -399,11 +419,18 @@ mod tests {
             ..Totals::default()
         };
         let estimate =
-            PriceList::built_in().estimate(&totals, &region("eu-central-1"), BytesOut::OfTheRegion);
+            PriceList::built_in().estimate(&totals, &region("eu-central-1"), BytesOut::OfTheRegion).unwrap();
         assert_eq!((estimate.requests_nano, estimate.traffic_nano), (6_260_000, 270_000_000));
         let line = serde_json::to_value(estimate.line()).unwrap();
         assert_eq!(line["total"], 0.27626);
         assert!(line.get("batch").is_none());
+        // Through this machine: the requests here, the bytes out of where they come from.
+        let list = PriceList::built_in();
+        let through =
+            |to: &str, from: &str| list.estimate_between(&totals, &region(to), &region(from)).unwrap();
+        let estimate = through("eu-central-1", "sa-east-1");
+        assert_eq!((estimate.requests_nano, estimate.traffic_nano), (6_260_000, 450_000_000));
+        assert!(estimate.region_known && !through("eu-central-1", "xx-nowhere-1").region_known);
     }
 
     #[test]
@@ -411,11 +438,21 @@ mod tests {
         let text = "version = 1\nas-of = \"2027-01\"\ncurrency = \"EUR\"\n[batch]\njob = 1\n[region.eu-central-1]\nthousand-writes = 0.01\ngib-out = 0.5\n";
         let list = PriceList::read(text).unwrap();
         let estimate = list
-            .batch(&BatchLoad { objects: 1_000_000, writes: true, restored: None }, &region("eu-central-1"));
+            .batch(&BatchLoad { objects: 1_000_000, writes: true, restored: None }, &region("eu-central-1"))
+            .unwrap();
         assert_eq!((estimate.batch_nano, estimate.requests_nano), (2_000_000_000, 10_000_000_000));
         assert!(
             estimate.text().ends_with("of eu-central-1 as of 2027-01") && estimate.text().contains("EUR")
         );
+        // What neither the file nor another region's prices tell is not said to cost nothing.
+        let (elsewhere, totals) = (region("eu-west-1"), Totals::default());
+        assert_eq!(list.estimate(&totals, &elsewhere, BytesOut::None), None);
+        let between = |down_bytes| {
+            let totals = Totals { down_bytes, ..Totals::default() };
+            list.estimate_between(&totals, &region("eu-central-1"), &elsewhere)
+        };
+        assert!(between(1).is_none() && between(0).is_some());
+        assert_eq!(list.batch(&BatchLoad::default(), &elsewhere), None);
         for (text, expected) in [
             ("version = 2", "version is not 1"),
             ("curency = \"x\"", "curency is no key of a file of prices"),

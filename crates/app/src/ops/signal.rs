@@ -65,12 +65,17 @@ impl Interrupt {
         self.notify.notify_waiters();
     }
 
+    /// Tells whether the run is to end.
+    pub(crate) fn is_set(&self) -> bool {
+        self.set.load(Ordering::SeqCst)
+    }
+
     /// Waits until the run is to end.
     pub(crate) async fn wait(&self) {
         let mut notified = std::pin::pin!(self.notify.notified());
         // Registered before the look, so that no notification falls in between.
         notified.as_mut().enable();
-        if !self.set.load(Ordering::SeqCst) {
+        if !self.is_set() {
             notified.await;
         }
     }

@@ -92,3 +92,52 @@ fn what_is_no_shard_is_said_before_anything_happens() {
     }
     assert!(below(&cloud, "none/").is_empty());
 }
+
+/// What the printed Job would run in each of its pods does the whole work, each name once.
+///
+/// behaviour: kubernetes
+#[test]
+fn the_pods_of_a_printed_job_do_the_work_together() {
+    let cloud = Cloud::signed_in();
+    let (env, bucket) = (&cloud.env, cloud.bucket());
+    let names: BTreeSet<String> = (0..FILES).map(|number| format!("{}/it's {number}", number % 4)).collect();
+    for name in &names {
+        cloud.sandbox().world().put_object(&bucket, &format!("in/{name}"), "text");
+    }
+    let (from, to, moved) =
+        (format!("lab:{bucket}/in/"), format!("lab:{bucket}/out $(HOME)/"), format!("lab:{bucket}/moved/"));
+    for (verb, from, to) in [("cp", &from, &to), ("mv", &from, &moved), ("sync", &to, &from)] {
+        let recursive = if verb == "sync" { &[][..] } else { &["-r"] };
+        let printing = ["batch", "k8s", "--shards", "3", "--image", "registry.example/pintail:1"];
+        let more =
+            ["--job-role", "arn:aws:iam::123456789012:role/mover", "--region", "eu-central-1", "--", verb];
+        let all =
+            printing.into_iter().chain(more).chain(recursive.iter().copied()).chain([from.as_str(), to]);
+        let yaml = env.run(all).succeeded().stdout;
+        let arguments = arguments_of(&yaml, "pintail");
+        assert_eq!(arguments.last().map(String::as_str), Some("auto/3"), "{arguments:?}");
+        for index in 0..SHARDS {
+            let pod = env.pintail(&arguments).set("JOB_COMPLETION_INDEX", index.to_string());
+            pod.output().succeeded();
+        }
+    }
+    for whole in ["--two-way", "--watch"] {
+        let wish = ["batch", "k8s", "--shards", "3", "--image", "i", "--job-role"];
+        let role = ["arn:aws:iam::123456789012:role/mover", "--region", "eu-central-1", "--", "sync", whole];
+        let refused = env.run(wish.into_iter().chain(role).chain([from.as_str(), &to])).exited(2);
+        assert!(refused.stderr.contains("cannot be cut into shards"), "{}", refused.stderr);
+    }
+    assert_eq!(below(&cloud, "out $(HOME)/"), names);
+    assert_eq!(below(&cloud, "moved/"), names);
+    assert_eq!(below(&cloud, "in/"), names, "they came back by the sync");
+}
+
+/// The arguments of a container, as Kubernetes reads them.
+fn arguments_of(yaml: &str, container: &str) -> Vec<String> {
+    let lines = yaml.lines().skip_while(|line| line.trim() != format!("- name: \"{container}\""));
+    let lines = lines.skip_while(|line| line.trim() != "args:").skip(1);
+    let lines = lines.map(str::trim).take_while(|line| line.starts_with("- "));
+    let text = |line: &str| serde_json::from_str::<String>(&line[2..]).expect("a text in quotes");
+    // Two dollars before a bracket are one.
+    lines.map(|line| text(line).replace("$$(", "$(")).collect()
+}

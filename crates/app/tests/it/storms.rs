@@ -199,6 +199,7 @@ fn killed_in_a_storm() {
                 resumed = env.run(words.into_iter().chain(["--json"]));
             }
             assert_eq!(resumed.code(), Some(0), "{words:?} {moment:?}: {}", resumed.block());
+            assert_eq!(sandbox.world().open_uploads(&bucket), 0, "{words:?} {moment:?}");
             let receipts = sandbox.world().receipts();
             let twice: Vec<_> = receipts.iter().filter(|it| it.part.is_some() && it.was_held).collect();
             // Where an answer is lost or cut off, nobody can know that the part is there.
@@ -212,9 +213,9 @@ fn killed_in_a_storm() {
 
 /// The answer that would have told the upload's ID is lost: what began it tries again, and nobody completes the first one.
 ///
-/// behaviour: resume
+/// behaviour: unknown-uploads
 #[test]
-fn an_upload_whose_beginning_was_not_told_is_no_orphan() {
+fn an_upload_whose_beginning_was_not_told_is_taken_back() {
     let cloud = impatient(Options::default());
     let files = mixed();
     plant(&cloud.env.work().join("tree"), &files);
@@ -228,9 +229,11 @@ fn an_upload_whose_beginning_was_not_told_is_no_orphan() {
         let lost = Fault::new(Service::S3, "CreateMultipartUpload", effect);
         cloud.sandbox().faults().add(lost.times(2));
         let before = cloud.sandbox().recorder().count(Service::S3, "CreateMultipartUpload");
-        storm.run(&["cp", "-r", "tree/", &format!("lab:{{b}}/lost-{number}/")]);
+        let done = storm.run(&["cp", "-r", "tree/", &format!("lab:{{b}}/lost-{number}/")]);
         let begun = cloud.sandbox().recorder().count(Service::S3, "CreateMultipartUpload") - before;
         assert!(begun >= 5, "{name}: {begun} were begun for three files");
+        assert_eq!(done["unknown_uploads"].as_array().map_or(0, Vec::len), 0, "{name}: {done}");
+        assert_eq!(cloud.sandbox().world().open_uploads(&cloud.bucket()), 0, "{name}");
         storm.is_there(&format!("lost-{number}/"));
         cloud.sandbox().faults().clear();
     }
@@ -284,6 +287,35 @@ fn a_full_disk_is_named_and_gone_on_with() {
     let storm = Storm { cloud: &cloud, files: &files };
     storm.run(&["transfers", "resume"]);
     storm.is_here("here");
+}
+
+/// A disk without room, which is a small one of this test's own; it gets larger, and the transfer goes on. Needs no root, but a system that lends a user mounts of his own.
+///
+/// behaviour: resume
+#[test]
+fn a_disk_without_room_is_named_and_gone_on_with() {
+    let cloud = impatient(Options::default());
+    let (env, bucket) = (&cloud.env, cloud.bucket());
+    let files = mixed();
+    for (name, content) in &files {
+        assert!(cloud.sandbox().world().put_object(&bucket, &format!("room/{name}"), content.clone()));
+    }
+    let script = "mkdir here kept && mount -t tmpfs -o size=9m none here || exit 99
+        \"$0\" cp -r \"$1\" here/ --json > first; echo $? > code; df here > full
+        mount -o remount,size=256m here || exit 99
+        \"$0\" transfers resume --json > second || exit $?
+        cp -r here/. kept/";
+    let address = format!("lab:{bucket}/room/");
+    let own = ["--user", "--map-root-user", "--mount", "sh", "-c", script];
+    let words = own.into_iter().chain([env!("CARGO_BIN_EXE_pintail"), &address]);
+    let output = env.program(std::path::Path::new("/usr/bin/unshare"), words).output();
+    let read = |name: &str| fs::read_to_string(env.work().join(name)).unwrap_or_default();
+    assert_eq!(output.code(), Some(0), "{} {} {}", output.block(), read("first"), read("second"));
+    // Nothing more is tried; something may have been done before.
+    assert!(["1\n", "3\n"].contains(&read("code").as_str()), "{}", read("first"));
+    assert!(read("first").contains("No space left on device"), "{}", read("first"));
+    let storm = Storm { cloud: &cloud, files: &files };
+    storm.is_here("kept");
 }
 
 /// A folder of the target goes while it is written into.

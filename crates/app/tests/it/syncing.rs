@@ -64,6 +64,30 @@ fn a_second_sync_lists_and_does_nothing_else() {
     assert_eq!(cloud.object(&bucket, "synced/b/c.txt").expect("it"), "changed");
 }
 
+/// behaviour: progress
+#[test]
+fn a_sync_without_a_copy_says_what_it_did() {
+    let cloud = Cloud::signed_in();
+    let (env, bucket) = (&cloud.env, cloud.bucket());
+    tree(&env.work().join("tree"));
+    let target = format!("lab:{bucket}/told/");
+    done(&cloud, &["sync", "tree", &target]);
+    let words = ["sync", "tree", &target, "--delete", "--yes", "--max-delete", "100%"];
+    let last = |said: &str| said.lines().last().unwrap_or_default().to_owned();
+    assert_eq!(last(&env.run(words).succeeded().stderr), "nothing to do: 4 files are the same");
+    let words_of_copy = ["cp", "-r", "tree/", &target, "--existing", "skip", "--quiet"];
+    assert_eq!(env.run(words_of_copy).succeeded().stderr, "");
+    assert_eq!(last(&env.run(&words_of_copy[..6]).succeeded().stderr), "nothing to do, 4 skipped");
+    for name in ["a.txt", "b/c.txt", "b/d.jpg"] {
+        fs::remove_file(env.work().join("tree").join(name)).expect("it is there");
+    }
+    let would = last(&env.run(words.into_iter().chain(["--dry-run"])).succeeded().stderr);
+    assert!(would.starts_with("would delete 3 files, 1 unchanged; about "), "{would}");
+    let said = last(&env.run(words).succeeded().stderr);
+    assert!(said.starts_with("deleted 3 files in ") && said.ends_with(", 1 unchanged"), "{said}");
+    assert_eq!(below(&cloud, "told/"), ["e/f/g"]);
+}
+
 /// behaviour: sync
 #[test]
 fn deletions_have_a_limit_and_a_list_first() {
@@ -142,9 +166,9 @@ fn what_counts_as_changed_can_be_chosen() {
     assert_eq!(done(&cloud, &["sync", "tree", &target, "--size-only"])["copied"], 0);
     assert_eq!(done(&cloud, &["sync", "tree", &target, "--checksum"])["copied"], 1);
     assert_eq!(cloud.object(&bucket, "chosen/file").expect("it"), "two");
-    // A target that is newer stays with --update.
+    // A target that is newer stays with --update, by the time that is kept with it.
     write(&file, "three");
-    age(&file, Duration::from_secs(86_400));
+    age(&file, Duration::from_secs(2 * 86_400));
     assert_eq!(done(&cloud, &["sync", "tree", &target, "--update"])["copied"], 0);
     assert_eq!(done(&cloud, &["sync", "tree", &target])["copied"], 1);
 }

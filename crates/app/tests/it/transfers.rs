@@ -165,6 +165,44 @@ fn uploads_that_nobody_will_complete_are_found_and_aborted() {
     assert_eq!(cloud.sandbox().world().open_uploads(&bucket), 0);
 }
 
+/// The answer to the beginning of an upload is lost with the process, and another program begins one of the same key: nobody can tell the two apart.
+///
+/// behaviour: unknown-uploads
+#[test]
+fn an_upload_that_may_be_another_programs_is_named_and_left_alone() {
+    for (command, number) in [("resume", "one"), ("cancel", "two")] {
+        let cloud = Cloud::signed_in();
+        let (env, bucket, world) = (&cloud.env, cloud.bucket(), cloud.sandbox().world());
+        let address = format!("lab:{bucket}/{number}");
+        fs::write(env.work().join("large"), bytes(LARGE)).expect("a file");
+        let stalls = Fault::new(Service::S3, "CreateMultipartUpload", Effect::StallBodyMidway);
+        cloud.sandbox().faults().add(stalls.times(1000));
+        let up = env.pintail(["cp", "large", &address, "--part-size", "5M"]).start();
+        cloud.wait_for(Service::S3, "CreateMultipartUpload", 1);
+        up.signal(Signal::KILL);
+        let _ = up.finish();
+        cloud.sandbox().faults().clear();
+        let theirs = world.begin_upload(&bucket, number).expect("the bucket is there");
+        assert_eq!(world.open_uploads(&bucket), 2);
+        let (run, state) = only_run(env);
+        assert_eq!(state, "stopped");
+        let output = env.run(["transfers", command, &run, "--json"]);
+        let told = last(output.succeeded().json_lines());
+        assert_eq!(world.open_uploads(&bucket), 2, "{command}: {told}");
+        let named = told["unknown_uploads"].as_array().expect("they are named");
+        assert_eq!(named.len(), 2, "{command}: {told}");
+        assert!(named.iter().all(|upload| upload["address"] == address), "{command}: {told}");
+        assert!(named.iter().any(|upload| upload["upload"] == theirs), "{command}: {told}");
+        assert_eq!(cloud.object(&bucket, number).is_some(), command == "resume");
+        // The command that is said does what is said of it.
+        let asked = ["transfers", "clean", "--orphans", &address, "--older-than", "0s"];
+        let listed = env.run(asked.into_iter().chain(["--dry-run", "--json"])).succeeded().json_lines();
+        assert_eq!(listed.len(), 2, "{listed:?}");
+        env.run(asked.into_iter().chain(["--yes"])).succeeded();
+        assert_eq!(world.open_uploads(&bucket), 0);
+    }
+}
+
 /// behaviour: transfers
 #[test]
 fn stopped_transfers_are_forgotten_by_age_only_and_give_up_what_they_began() {

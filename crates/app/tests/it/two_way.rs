@@ -300,3 +300,71 @@ fn a_run_that_dies_anywhere_loses_nothing() {
         assert_eq!((&again["copied"], &again["deleted"]), (&0.into(), &0.into()), "{moment:?}: {again}");
     }
 }
+
+/// What a listing of both sides alone takes.
+#[track_caller]
+fn only_lists(pair: &Pair, unchanged: u64, when: &str) {
+    pair.cloud.sandbox().recorder().clear();
+    let again = pair.sync();
+    assert_eq!(
+        (&again["copied"], &again["deleted"], &again["unchanged"]),
+        (&0.into(), &0.into(), &unchanged.into()),
+        "{when}: {again}"
+    );
+    let calls = pair.cloud.sandbox().recorder().calls();
+    let s3: Vec<&str> =
+        calls.iter().filter(|call| call.service == Service::S3).map(|call| call.operation.as_str()).collect();
+    assert_eq!(s3, ["ListObjectsV2"], "{when}");
+}
+
+/// behaviour: sync-both-ways
+///
+/// A run that died and went on has remembered what it did, as if it had not died: the next one has nothing to do, and a deletion after it is
+/// a deletion, of what it copied as well.
+#[test]
+fn a_run_that_goes_on_remembers_what_it_made_alike() {
+    let pair = Pair::new();
+    let mut resumed = 0;
+    let mut unchanged = 0;
+    for (number, moment) in seeded_moments(11, 12, 14).enumerate() {
+        let name = |text: &str| format!("{number:02}/{text}");
+        for text in ["both.txt", "gone", "gone there", "kept"] {
+            pair.write_here(&name(text), "before");
+        }
+        pair.sync();
+        pair.write_here(&name("both.txt"), "changed here");
+        pair.write_there(&name("both.txt"), "otherwise there");
+        pair.write_here(&name("here"), "1");
+        pair.write_there(&name("there"), "2");
+        pair.write_here(&name("kept"), "longer than before");
+        pair.delete_here(&name("gone"));
+        pair.delete_there(&name("gone there"));
+        let address = pair.address();
+        let run = pair.cloud.env.pintail(["sync", "--two-way", "here", &address]);
+        let ending = run_until(pair.cloud.sandbox(), run, moment);
+        let stopped = pair.cloud.env.run(["transfers", "ls", "--json"]).succeeded().json_lines();
+        let is_stopped = stopped.iter().any(|run| run["state"] == "stopped");
+        if is_stopped {
+            pair.cloud.env.run(["transfers", "resume"]).succeeded();
+            resumed += 1;
+        } else if ending.is_killed() {
+            // It died before there was anything to go on with.
+            pair.sync();
+        }
+        assert_eq!(pair.here(), pair.there(), "{moment:?}");
+        // both.txt with its second version, here, there, kept.
+        unchanged += 5;
+        only_lists(&pair, unchanged, &format!("{moment:?}, stopped: {is_stopped}"));
+        pair.delete_here(&name("there"));
+        pair.delete_there(&name("here"));
+        let deleted = pair.sync();
+        assert_eq!(
+            (&deleted["copied"], &deleted["deleted"]),
+            (&0.into(), &2.into()),
+            "{moment:?}: {deleted}"
+        );
+        unchanged -= 2;
+        pair.cloud.env.run(["transfers", "clean"]).succeeded();
+    }
+    assert!(resumed >= 4, "the seed draws moments of the work itself: {resumed}");
+}

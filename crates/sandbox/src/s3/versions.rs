@@ -209,11 +209,19 @@ fn delete_one(asked: &Asked<'_>, bucket: &mut Stored, key: &str, version_id: Opt
     }
 }
 
+/// Who may not read may not delete under a condition (S3 User Guide, "How to perform conditional deletes").
+fn may_read(asked: &Asked<'_>, bucket: &str, key: &str) -> bool {
+    asked.caller.may(asked.core, "s3:GetObject", &format!("arn:aws:s3:::{bucket}/{key}"))
+}
+
 pub(super) async fn delete(
     asked: &Asked<'_>,
     request: &mut S3Request<DeleteObjectInput>,
 ) -> S3Result<S3Response<DeleteObjectOutput>> {
     let input = &request.input;
+    if input.if_match.is_some() && !may_read(asked, &input.bucket, &input.key) {
+        return Err(s3_error!(AccessDenied, "Access Denied"));
+    }
     let mut storage = locked(&asked.core.storage);
     let bucket = storage.buckets.get_mut(&input.bucket).ok_or_else(no_such_bucket)?;
     if input.if_match.is_some() {
@@ -243,7 +251,8 @@ pub(super) async fn delete_many(
         let version_id = object.version_id.as_deref();
         let action = if version_id.is_some() { "s3:DeleteObjectVersion" } else { "s3:DeleteObject" };
         let resource = format!("arn:aws:s3:::{}/{}", input.bucket, object.key);
-        if !asked.caller.may(asked.core, action, &resource) {
+        let reads = object.e_tag.is_none() || may_read(asked, &input.bucket, &object.key);
+        if !asked.caller.may(asked.core, action, &resource) || !reads {
             errors.push(Error {
                 code: Some("AccessDenied".into()),
                 key: Some(object.key.clone()),

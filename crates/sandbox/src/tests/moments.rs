@@ -119,3 +119,32 @@ async fn a_moment_that_never_comes_strikes_nobody() {
     }
     assert_eq!((times.load(Ordering::SeqCst), moments.begun()), (0, 9));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_at_once_are_counted_and_the_record_tells_what_part_was_asked_for() {
+    let bench = Bench::start().await;
+    let key = bench.session("alice", &[]).await;
+    let moments = bench.sandbox.moments();
+    moments.clear();
+    for _ in 0..3 {
+        let asked = [("range", "bytes=1-3")];
+        assert_eq!(bench.s3(&key, "GET", "/pintail-demo/readme.txt", &asked, b"").await.status, 206);
+    }
+    assert_eq!(moments.most_at_once(), 1);
+    let calls = bench.sandbox.recorder().calls();
+    assert_eq!(calls.last().and_then(|call| call.range.as_deref()), Some("bytes=1-3"));
+    // Two that have not sent their bodies yet, and one more.
+    let mut open = Vec::new();
+    for begun in 4..=5 {
+        open.push(Wire::open(&bench, &key, "PUT", PATH, &[], &[b'x'; 1000]).await);
+        while moments.begun() < begun {
+            tokio::task::yield_now().await;
+        }
+    }
+    assert_eq!(bench.s3(&key, "GET", "/pintail-demo/readme.txt", &[], b"").await.status, 200);
+    assert_eq!(moments.most_at_once(), 3);
+    drop(open);
+    assert!(moments.wait_until_unconnected(Duration::from_secs(30)));
+    moments.clear();
+    assert_eq!(moments.most_at_once(), 0, "nothing of before is under way");
+}

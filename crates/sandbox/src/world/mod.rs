@@ -22,6 +22,7 @@ pub(crate) mod tenant;
 mod tenant_doors;
 pub(crate) mod users;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -243,6 +244,23 @@ impl World {
         let version = self.core.ids.token(24);
         let mut storage = locked(&self.core.storage);
         storage.buckets.get_mut(bucket).map(|bucket| bucket.put(key, blob, now, version)).is_some()
+    }
+
+    /// Begins a multipart upload without a request, as another program would; returns its ID, `None` where there is no such bucket.
+    pub fn begin_upload(&self, bucket: &str, key: &str) -> Option<String> {
+        let id = self.core.ids.token(48);
+        let upload = storage::Upload {
+            initiated: self.core.clock.now(),
+            headers: storage::Headers::default(),
+            tags: Vec::new(),
+            kms_key: None,
+            checksum: None,
+            parts: BTreeMap::new(),
+            initiator: String::new(),
+        };
+        let mut storage = locked(&self.core.storage);
+        storage.buckets.get_mut(bucket)?.uploads.insert((key.to_owned(), id.clone()), upload);
+        Some(id)
     }
 
     /// Returns the current bytes of an object.

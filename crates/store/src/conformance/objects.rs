@@ -212,6 +212,32 @@ pub async fn many_are_deleted_with_an_outcome_each(on: &Ground) {
     assert!(on.store.delete_many(&on.bucket, &[]).await.expect("nothing is deleted").is_empty());
 }
 
+/// What is not in the state that was named stays, and the others go; what is gone already is no error.
+pub async fn many_are_deleted_only_in_the_states_named(on: &Ground) {
+    if !on.can.conditional_delete {
+        return;
+    }
+    let names = ["same", "changed", "unnamed"];
+    let mut items = Vec::new();
+    for name in names {
+        let if_match = on.put(name, "x").await.etag.filter(|_| name != "unnamed");
+        items.push(DeleteItem { if_match, ..DeleteItem::from(key(name)) });
+    }
+    let if_match = items[0].if_match.clone();
+    items.push(DeleteItem { if_match, ..DeleteItem::from(key("never-there")) });
+    on.put("changed", "another content").await;
+    let outcomes = on.store.delete_many(&on.bucket, &items).await.expect("objects are deleted");
+    let mut outcomes = outcomes.into_iter();
+    outcomes.next().expect("one for each").expect("it was in its state");
+    assert_fails(outcomes.next().expect("one for each"), &ErrorKind::PreconditionFailed);
+    assert!(outcomes.all(|outcome| outcome.is_ok()));
+    for name in ["same", "unnamed"] {
+        let head = on.store.head(&on.bucket, &key(name), &Head::default()).await;
+        assert_fails(head, &ErrorKind::NotFound(Missing::Object));
+    }
+    assert_eq!(on.read("changed").await, "another content");
+}
+
 /// A copy has the bytes of its source and says what it was told to say.
 pub async fn copies_take_or_replace_what_is_said(on: &Ground) {
     let said = |text: &str| Traits {

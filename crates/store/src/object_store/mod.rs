@@ -37,6 +37,11 @@ use crate::payload::Payload;
 /// - Dropping a call's future ends it; what it had begun may have happened.
 #[async_trait]
 pub trait ObjectStore: Send + Sync + fmt::Debug {
+    /// Names the service: stores that name the same one reach the same buckets, whoever asks. `None` where that is not known.
+    fn service(&self) -> Option<String> {
+        None
+    }
+
     /// Lists a page of the buckets of the account, by name.
     async fn list_buckets(&self, options: &ListBuckets) -> Result<BucketPage>;
 

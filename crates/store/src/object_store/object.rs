@@ -285,11 +285,14 @@ pub struct DeleteItem {
     pub key: ObjectKey,
     /// The version to delete for good.
     pub version: Option<String>,
+    /// Only in this state, else it fails with [`ErrorKind::PreconditionFailed`](crate::ErrorKind::PreconditionFailed). Stores without
+    /// conditional deletes refuse it or, worse, do not look at it.
+    pub if_match: Option<ETag>,
 }
 
 impl From<ObjectKey> for DeleteItem {
     fn from(key: ObjectKey) -> Self {
-        Self { key, version: None }
+        Self { key, version: None, if_match: None }
     }
 }
 

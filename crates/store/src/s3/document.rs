@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use pintail_core::checksum::{Algorithm, Checksum};
 use pintail_core::name::{BucketName, ObjectKey, Region};
 
-use super::listing::decoded;
+use super::listing::{Cut, decoded};
 use super::time;
 use super::xml::{Malformed, Writer, walk};
 use crate::object_store::{
@@ -117,7 +117,7 @@ pub(super) fn part_page(document: &[u8]) -> Result<PartPage, Malformed> {
     let mut page = PartPage::default();
     let (mut part, mut etag) = (None, None);
     let (mut size_bytes, mut checksum, mut last_modified) = (None, None, None);
-    let (mut truncated, mut next) = (false, None);
+    let (mut cut, mut next) = (Cut::default(), None);
     let root = walk(document, |path, text| {
         match path {
             "Part/PartNumber" => part = PartNumber::new(number("PartNumber", text)?),
@@ -136,7 +136,7 @@ pub(super) fn part_page(document: &[u8]) -> Result<PartPage, Malformed> {
                     last_modified: last_modified.take(),
                 });
             }
-            "IsTruncated" => truncated = text == "true",
+            "IsTruncated" => cut = Cut::read(text),
             "NextPartNumberMarker" if !text.is_empty() => {
                 next = PartNumber::new(number("NextPartNumberMarker", text)?);
             }
@@ -149,7 +149,7 @@ pub(super) fn part_page(document: &[u8]) -> Result<PartPage, Malformed> {
         Ok(())
     })?;
     rooted(&root, &["ListPartsResult"])?;
-    if truncated {
+    if cut.goes_on(next.is_some()) {
         page.next = next.or_else(|| page.parts.last().map(|part| part.number));
         if page.next.is_none() {
             return Err(Malformed::new("it is cut without saying where to go on"));
@@ -162,7 +162,7 @@ pub(super) fn part_page(document: &[u8]) -> Result<PartPage, Malformed> {
 pub(super) fn upload_page(document: &[u8], bucket: &BucketName) -> Result<UploadPage, Malformed> {
     let mut found: Vec<(String, String, Option<Timestamp>, Option<Algorithm>)> = Vec::new();
     let (mut name, mut id, mut initiated, mut algorithm) = (String::new(), String::new(), None, None);
-    let (mut truncated, mut encoded) = (false, false);
+    let (mut cut, mut encoded) = (Cut::default(), false);
     let (mut next_key, mut next_id) = (None, None);
     let root = walk(document, |path, text| {
         match path {
@@ -177,7 +177,7 @@ pub(super) fn upload_page(document: &[u8], bucket: &BucketName) -> Result<Upload
                 algorithm.take(),
             )),
             "EncodingType" => encoded = text.eq_ignore_ascii_case("url"),
-            "IsTruncated" => truncated = text == "true",
+            "IsTruncated" => cut = Cut::read(text),
             "NextKeyMarker" => next_key = filled(text),
             "NextUploadIdMarker" => next_id = filled(text),
             _ => {}
@@ -190,7 +190,7 @@ pub(super) fn upload_page(document: &[u8], bucket: &BucketName) -> Result<Upload
         let upload = Upload { bucket: bucket.clone(), key: key(name, encoded)?, id, checksum };
         page.uploads.push(PendingUpload { upload, initiated });
     }
-    if truncated {
+    if cut.goes_on(next_key.is_some()) {
         page.next = match (next_key, page.uploads.last()) {
             (Some(marker), _) => Some(UploadMarker { key: decoded(marker, encoded)?, id: next_id }),
             // Where the service forgets to say it, the last upload does.
@@ -241,7 +241,8 @@ pub(super) fn delete_reports(document: &[u8]) -> Result<Vec<DeleteReport>, Malfo
     Ok(reports)
 }
 
-/// Writes the request of DeleteObjects.
+/// Writes the request of DeleteObjects. The tag is the condition of a deletion, in general purpose buckets since September 2025 (S3 User Guide,
+/// "How to perform conditional deletes").
 pub(super) fn delete_request(items: &[DeleteItem]) -> String {
     let mut writer = Writer::new("Delete");
     writer.text("Quiet", "false");
@@ -250,6 +251,9 @@ pub(super) fn delete_request(items: &[DeleteItem]) -> String {
             object.text("Key", item.key.as_str());
             if let Some(version) = &item.version {
                 object.text("VersionId", version);
+            }
+            if let Some(tag) = &item.if_match {
+                object.text("ETag", &format!("\"{tag}\""));
             }
         });
     }
@@ -352,11 +356,19 @@ mod tests {
 
     #[test]
     fn requests_are_written() {
-        let items = [DeleteItem { key: "a<&>\r".parse().unwrap(), version: Some("v".into()) }];
+        let if_match = Some(ETag::new("e"));
+        let items = [
+            DeleteItem {
+                version: Some("v".into()),
+                ..DeleteItem::from("a<&>\r".parse::<ObjectKey>().unwrap())
+            },
+            DeleteItem { if_match, ..DeleteItem::from("b".parse::<ObjectKey>().unwrap()) },
+        ];
         assert_eq!(
             delete_request(&items),
             "<Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Quiet>false</Quiet>\
-             <Object><Key>a&lt;&amp;&gt;&#13;</Key><VersionId>v</VersionId></Object></Delete>"
+             <Object><Key>a&lt;&amp;&gt;&#13;</Key><VersionId>v</VersionId></Object>\
+             <Object><Key>b</Key><ETag>&quot;e&quot;</ETag></Object></Delete>"
         );
         assert!(create_bucket_request(&"us-east-1".parse().unwrap()).is_none());
         let part = PartInfo {

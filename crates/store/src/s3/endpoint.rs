@@ -151,6 +151,20 @@ impl Endpoint {
         format!("{scheme}://{}{}", place.authority, place.path)
     }
 
+    /// Names the service behind the endpoint: Amazon's partition, in which a bucket's name is one bucket, or host, port and path of any other. How
+    /// it is reached (region, TLS, IPv6, PrivateLink) makes no difference, nor how this machine is called.
+    #[must_use]
+    pub fn service(&self) -> String {
+        match &self.host {
+            ServiceHost::Fixed { https, host, port, path } if aws_host(host).is_none() => {
+                let host = if is_loopback(host) { "localhost" } else { host.as_str() };
+                let port = port.unwrap_or(if *https { 443 } else { 80 });
+                format!("{host}:{port}{path}")
+            }
+            _ => format!("{:?}", self.region.partition()),
+        }
+    }
+
     /// Tells whether this is Amazon's own service, whose abilities are known.
     pub(super) fn is_aws(&self) -> bool {
         matches!(self.host, ServiceHost::Aws { .. })
@@ -389,6 +403,33 @@ mod tests {
         }
         let style = at("http://127.0.0.1:1").with_style(AddressingStyle::VirtualHost);
         assert_eq!(shown(&style, "photos"), "http://photos.127.0.0.1:1 us-east-1");
+    }
+
+    #[test]
+    fn a_service_is_the_same_however_it_is_reached() {
+        let aws = |region: &str| Endpoint::aws(region.parse().unwrap()).service();
+        let private = at("https://vpce-0a1b-cd.s3.eu-west-1.vpce.amazonaws.com");
+        for same in [
+            &[aws("eu-west-1"), aws("us-east-1"), at("https://s3.eu-west-3.amazonaws.com").service()][..],
+            &[aws("us-east-1"), private.service()],
+            &["http://127.0.0.1:9000", "http://localhost:9000/", "http://[::1]:9000"]
+                .map(|url| at(url).service()),
+            &["https://s3.example.com", "https://s3.example.com:443/"].map(|url| at(url).service()),
+        ] {
+            assert!(same.iter().all(|service| *service == same[0]), "{same:?}");
+        }
+        let others = [
+            "http://127.0.0.1:9000",
+            "http://127.0.0.1:9001",
+            "https://s3.example.com",
+            "https://a.example.com",
+        ];
+        let mut all: Vec<String> = others.iter().map(|url| at(url).service()).collect();
+        all.extend([aws("us-east-1"), aws("cn-north-1"), at("https://s3.example.com/s3").service()]);
+        let count = all.len();
+        all.sort();
+        all.dedup();
+        assert_eq!(all.len(), count, "{all:?}");
     }
 
     #[test]

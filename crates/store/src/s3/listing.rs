@@ -63,7 +63,42 @@ pub(super) struct Parts {
     encoded: bool,
     page: ListPage,
     entry: Entry,
-    truncated: bool,
+    cut: Cut,
+}
+
+/// Whether a page is cut, as its element `IsTruncated` says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Cut {
+    /// It does not say so, or in words that are not known.
+    #[default]
+    Untold,
+    /// There is more.
+    Yes,
+    /// It is the last page.
+    No,
+}
+
+impl Cut {
+    /// Reads the element. Services write more than the two words of the specification.
+    pub(super) fn read(text: &str) -> Self {
+        match text.trim() {
+            "1" => Self::Yes,
+            "0" => Self::No,
+            word if word.eq_ignore_ascii_case("true") => Self::Yes,
+            word if word.eq_ignore_ascii_case("false") => Self::No,
+            _ => Self::Untold,
+        }
+    }
+
+    /// Tells whether there is more. A page that says where to go on is taken at its word unless it is the last one by its own: a
+    /// list that ends too early looks like a whole one, and what it lacks like deleted.
+    pub(super) fn goes_on(self, says_where: bool) -> bool {
+        match self {
+            Self::Untold => says_where,
+            Self::Yes => true,
+            Self::No => false,
+        }
+    }
 }
 
 #[derive(Default)]
@@ -77,7 +112,7 @@ struct Entry {
 
 impl Parts {
     pub(super) fn new(encoded: bool) -> Self {
-        Self { encoded, page: ListPage::default(), entry: Entry::default(), truncated: false }
+        Self { encoded, page: ListPage::default(), entry: Entry::default(), cut: Cut::default() }
     }
 
     /// Makes room for this many objects.
@@ -150,18 +185,19 @@ impl Parts {
     /// Takes an element that stands beside the objects; others than those known mean nothing.
     pub(super) fn of_page(&mut self, name: &str, text: &str) {
         match name {
-            "IsTruncated" => self.truncated = text == "true",
+            "IsTruncated" => self.cut = Cut::read(text),
             "NextContinuationToken" => self.page.next = (!text.is_empty()).then(|| text.to_owned()),
             _ => {}
         }
     }
 
     pub(super) fn finish(self) -> Result<ListPage, Malformed> {
-        let Self { mut page, truncated, .. } = self;
-        if truncated && page.next.is_none() {
+        let Self { mut page, cut, .. } = self;
+        let goes_on = cut.goes_on(page.next.is_some());
+        if goes_on && page.next.is_none() {
             return Err(Malformed::new("it is cut without saying where to go on"));
         }
-        page.next = page.next.filter(|_| truncated);
+        page.next = page.next.filter(|_| goes_on);
         Ok(page)
     }
 }
@@ -238,6 +274,30 @@ mod tests {
         assert!(list_page(b"<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>").is_err());
         assert!(list_page(b"<html></html>").is_err());
         assert!(list_page(b"<ListBucketResult><Contents><Key></Key></Contents></ListBucketResult>").is_err());
+    }
+
+    #[test]
+    fn a_page_that_says_where_to_go_on_goes_on_unless_it_is_told_to_be_the_last() {
+        for (told, expected) in [
+            ("", Some("t")),
+            ("<IsTruncated/>", Some("t")),
+            ("<IsTruncated>true</IsTruncated>", Some("t")),
+            ("<IsTruncated> True </IsTruncated>", Some("t")),
+            ("<IsTruncated>1</IsTruncated>", Some("t")),
+            ("<IsTruncated>false</IsTruncated>", None),
+            ("<IsTruncated>False</IsTruncated>", None),
+            ("<IsTruncated>0</IsTruncated>", None),
+        ] {
+            let page = format!(
+                "<ListBucketResult>{told}<NextContinuationToken>t</NextContinuationToken></ListBucketResult>"
+            );
+            assert_eq!(list_page(page.as_bytes()).unwrap().next.as_deref(), expected, "{told}");
+            assert_eq!(list_page_of_any_xml(page.as_bytes()).unwrap().next.as_deref(), expected, "{told}");
+        }
+        for told in ["True", "1"] {
+            let page = format!("<ListBucketResult><IsTruncated>{told}</IsTruncated></ListBucketResult>");
+            assert!(list_page(page.as_bytes()).is_err(), "{told}");
+        }
     }
 
     proptest! {

@@ -32,6 +32,10 @@ const DELETE_MANY_MAX: usize = 1000;
 
 #[async_trait]
 impl ObjectStore for S3Store {
+    fn service(&self) -> Option<String> {
+        Some(self.endpoint().service())
+    }
+
     async fn list_buckets(&self, options: &ListBuckets) -> Result<BucketPage> {
         let max = options.max.map(|max| max.to_string());
         let call = Call::new(Operation::ListBuckets, Method::GET)
@@ -208,7 +212,7 @@ impl ObjectStore for S3Store {
                 Some(outcome) => outcome,
                 // No document can name this key; a request for it alone can.
                 None => {
-                    let options = Delete { version: item.version.clone(), if_match: None };
+                    let options = Delete { version: item.version.clone(), if_match: item.if_match.clone() };
                     self.delete(bucket, &item.key, &options).await
                 }
             });

@@ -22,7 +22,12 @@ pub struct Limit {
 impl Limit {
     /// Wraps a store. A `max` of 0 counts as 1.
     pub fn new(inner: Arc<dyn ObjectStore>, max: usize) -> Self {
-        Self { inner, permits: Arc::new(Semaphore::new(max.max(1))) }
+        Self::sharing(inner, Arc::new(Semaphore::new(max.max(1))))
+    }
+
+    /// Wraps a store whose calls count together with others.
+    pub fn sharing(inner: Arc<dyn ObjectStore>, permits: Arc<Semaphore>) -> Self {
+        Self { inner, permits }
     }
 }
 

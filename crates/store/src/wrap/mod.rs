@@ -103,6 +103,10 @@ macro_rules! pass {
 #[deny(clippy::missing_trait_methods)]
 #[async_trait]
 impl<W: Around> ObjectStore for W {
+    fn service(&self) -> Option<String> {
+        self.inner().service()
+    }
+
     async fn list_buckets(&self, options: &ListBuckets) -> Result<BucketPage> {
         pass!(self, Passing::service(Operation::ListBuckets), self.inner().list_buckets(options))
     }

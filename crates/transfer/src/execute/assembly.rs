@@ -5,8 +5,8 @@
 //!       └─no─► create, journal, sync ────────────────────────────────────────────────────┴─► pieces ─► complete
 //! ```
 //!
-//! A part is relied on in a later life if the journal tells of it and the service has it under the same tag and size. Where the pieces come from is
-//! the caller's ([`Pieces`]).
+//! A part is relied on in a later life if the journal tells of it, the service has it under the same tag and size, and the plan names the state of the
+//! source. Where the pieces come from is the caller's ([`Pieces`]).
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -26,7 +26,6 @@ use super::object::{Located, is_gone_or_changed, same_bytes};
 use super::places::Kind;
 use super::running::Shared;
 use super::step::StepFailure;
-use super::upload_parts::take_back_unknown;
 use crate::entry::Tag;
 use crate::journal::{Begun, Event};
 use crate::parts::{PART_MAX_BYTES, PARTS_MAX};
@@ -40,6 +39,8 @@ pub(super) struct Assembly<'a, 's> {
     pub(super) source: &'a Located,
     /// What the source is; its tag is the state that every piece must be of.
     pub(super) info: &'a ObjectInfo,
+    /// The plan names that state: parts of a former life are of it as well.
+    pub(super) is_told: bool,
     pub(super) target: &'a Located,
     pub(super) guard: &'a Guard,
     pub(super) condition: WriteCondition,
@@ -122,7 +123,6 @@ impl Assembly<'_, '_> {
 
     async fn begin(&self) -> Result<Open, StepFailure> {
         let Located { store, bucket, key } = self.target;
-        take_back_unknown(self.shared, &**store, bucket, key).await?;
         let place = self.shared.places.large().await;
         let upload =
             again(self.shared, || async { Ok(store.create_upload(bucket, key, &self.create).await?) })
@@ -135,7 +135,7 @@ impl Assembly<'_, '_> {
             algorithm: upload.checksum,
             source: None,
         })?;
-        // An upload that has a part is one that the journal knows: what looks for strays relies on it.
+        // An upload of ours that has a part is one that the journal knows: what looks for strays relies on it.
         self.shared.record.sync()?;
         Ok(Open { upload, part_bytes: self.part_bytes, done: BTreeMap::new() })
     }
@@ -146,11 +146,10 @@ impl Assembly<'_, '_> {
         part_bytes: u64,
         known: &BTreeMap<u32, crate::journal::PartDone>,
     ) -> Result<GoesOn, StepFailure> {
-        // Which state of the source the parts are of is told by the plan alone.
-        let is_told = self.info.etag.is_some();
+        // Which state of the source the parts are of is told by the plan alone: the one that it has now may be another one.
         let fits = (1..=PART_MAX_BYTES).contains(&part_bytes)
             && self.info.size_bytes.div_ceil(part_bytes) <= PARTS_MAX;
-        if !is_told || !fits {
+        if !self.is_told || !fits {
             self.drop_upload(&upload).await?;
             return Ok(GoesOn::Anew);
         }
@@ -315,3 +314,6 @@ pub(super) fn is_upload(begun: Option<&Begun>) -> bool {
 pub(super) fn tag_of(step: Option<&Tag>, info: &ObjectInfo) -> Option<ETag> {
     step.map(Tag::etag).or_else(|| info.etag.clone())
 }
+
+#[cfg(test)]
+mod tests;

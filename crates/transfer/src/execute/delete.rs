@@ -1,27 +1,43 @@
 //! Deletions: in batches at a service, one by one in a folder.
 //!
-//! A service deletes up to 1,000 objects with one request and tells of each; several batches are under way at once. **What is checked:** an object that a plan deletes is one that
-//! the plan's listing had. A batch names keys and no states, so that what was written over such an object since the listing is deleted with it; who
-//! must not lose that keeps versions in the bucket. Where one object is deleted because its copy is proved, its state is named ([`delete_object`]). A file is
-//! deleted only if it still is what was looked at. What is gone already is no failure.
+//! A service deletes up to 1,000 objects with one request and tells of each; several batches are under way at once. **What is checked:** an object that the plan saw in a
+//! state is deleted in that state alone. The batch names it (`ETag` of `DeleteObjects`), and the service compares. Not every service does: some refuse such a batch, and some
+//! delete whatever is there. So where the plan is older than a minute, or a former life of the run was there, each object is looked at first as well; where the service
+//! refuses the condition, or whoever asks may delete and list but not read, each is looked at and then deleted without one. A file is deleted only if it still is what was
+//! looked at. What is gone already is no failure.
 //!
 //! A folder is removed only if nothing is in it; whoever calls lets what is in it go first.
 
 use futures_util::StreamExt;
+use jiff::{SignedDuration, Timestamp};
 use pintail_core::name::ObjectKey;
 use pintail_core::retry::Retry;
-use pintail_store::object_store::{Delete, DeleteItem};
+use pintail_store::object_store::{Delete, DeleteItem, Head, List};
 use pintail_store::{ErrorKind, Operation, StoreError};
 
-use super::StepError;
 use super::failure::again;
 use super::object::Located;
 use super::running::{Folder, Shared};
 use super::step::{Done, StepFailure, Tries};
-use crate::entry::Tag;
+use super::{StepError, same};
+use crate::entry::{Modified, Tag};
 use crate::name::Platform;
 use crate::plan::Step;
+use crate::policy::Guard;
 use crate::site::Remote;
+
+/// A plan as old as this saw what may be another object by now.
+const LATE: SignedDuration = SignedDuration::from_mins(1);
+
+/// One object of a batch.
+struct Doomed<'a> {
+    index: usize,
+    guard: &'a Guard,
+    item: DeleteItem,
+}
+
+/// What became of the steps of a batch.
+type Outcomes = [Option<Result<Done, StepFailure>>];
 
 /// Deletes the objects of up to 1,000 steps of one route and side. What became of each comes in their order.
 pub(super) async fn remote(
@@ -30,29 +46,46 @@ pub(super) async fn remote(
     batch: &[(u64, Step)],
 ) -> Vec<Result<Done, StepFailure>> {
     let mut outcomes: Vec<Option<Result<Done, StepFailure>>> = batch.iter().map(|_| None).collect();
-    let mut left: Vec<(usize, ObjectKey)> = Vec::with_capacity(batch.len());
+    let mut left: Vec<Doomed<'_>> = Vec::with_capacity(batch.len());
     for (index, (_, step)) in batch.iter().enumerate() {
         match step.name.key(&at.prefix) {
-            Ok(key) => left.push((index, key)),
+            Ok(key) => {
+                let if_match = tag_of(&step.guard).map(Tag::etag);
+                let item = DeleteItem { if_match, ..DeleteItem::from(key) };
+                left.push(Doomed { index, guard: &step.guard, item });
+            }
             Err(refusal) => outcomes[index] = Some(Err(refusal.into())),
         }
     }
+    let is_late = shared.record.is_late(shared.context.clock.now(), LATE);
+    // A state that is no tag can be looked at only.
+    let (unsure, sure): (Vec<_>, Vec<_>) = left.into_iter().partition(|doomed| match doomed.guard {
+        Guard::Match(_) => is_late,
+        Guard::Unchanged { .. } => true,
+        Guard::None | Guard::Absent => false,
+    });
+    left = sure;
+    left.extend(looked_at(shared, at, unsure, &mut outcomes).await);
     let mut tries = Tries::new(shared);
     while !left.is_empty() && !shared.halt.is_asked() {
-        let items: Vec<DeleteItem> = left.iter().map(|(_, key)| key.clone().into()).collect();
+        let items: Vec<DeleteItem> = left.iter().map(|doomed| doomed.item.clone()).collect();
         let place = shared.places.small().await;
         let answer = at.store.delete_many(&at.bucket, &items).await;
         drop(place);
         let answer = match answer {
             Ok(answer) => answer,
+            Err(error) if knows_no_condition(&error) && items.iter().any(|item| item.if_match.is_some()) => {
+                left = without_condition(shared, at, left, &mut outcomes).await;
+                continue;
+            }
             Err(error) if *error.kind() == ErrorKind::Unsupported => {
                 one_by_one(shared, at, &left, &mut outcomes).await;
                 break;
             }
             Err(error) => {
                 if !tries.again(&error).await {
-                    for (index, key) in left.drain(..) {
-                        let error = same_error(&error).at(&at.bucket, Some(&key));
+                    for Doomed { index, item, .. } in left.drain(..) {
+                        let error = same_error(&error).at(&at.bucket, Some(&item.key));
                         outcomes[index] = Some(Err(error.into()));
                     }
                 }
@@ -61,31 +94,120 @@ pub(super) async fn remote(
         };
         // One for each item, says the store; an item without one was not deleted for all that is known.
         let mut answer = answer.into_iter();
-        let mut refused = Vec::new();
-        for (index, key) in left.drain(..) {
+        let (mut refused, mut unread) = (Vec::new(), Vec::new());
+        for doomed in left.drain(..) {
+            let is_conditional = doomed.item.if_match.is_some();
             match answer.next() {
-                Some(Ok(_)) => outcomes[index] = Some(Ok(Done::Changed)),
-                Some(Err(error)) => refused.push((index, key, error)),
+                Some(Ok(_)) => outcomes[doomed.index] = Some(Ok(Done::Changed)),
+                Some(Err(error)) if is_conditional && *error.kind() == ErrorKind::PreconditionFailed => {
+                    outcomes[doomed.index] = Some(Err(changed(at, &doomed.item.key)));
+                }
+                Some(Err(error))
+                    if is_conditional
+                        && (knows_no_condition(&error) || *error.kind() == ErrorKind::PermissionDenied) =>
+                {
+                    unread.push(doomed);
+                }
+                Some(Err(error)) => refused.push((doomed, error)),
                 None => {
                     let error = StoreError::new(ErrorKind::BadAnswer, Operation::DeleteMany);
-                    outcomes[index] = Some(Err(error.at(&at.bucket, Some(&key)).into()));
+                    outcomes[doomed.index] = Some(Err(error.at(&at.bucket, Some(&doomed.item.key)).into()));
                 }
             }
         }
+        left = without_condition(shared, at, unread, &mut outcomes).await;
         // What could succeed a moment later is asked for again, together.
         let waited = match refused.iter().find(|(.., error)| passes(error)) {
             Some((.., error)) => tries.again(error).await,
             None => false,
         };
-        for (index, key, error) in refused {
+        for (doomed, error) in refused {
             if waited && passes(&error) {
-                left.push((index, key));
+                left.push(doomed);
             } else {
-                outcomes[index] = Some(Err(error.into()));
+                outcomes[doomed.index] = Some(Err(error.into()));
             }
         }
     }
     outcomes.into_iter().map(|outcome| outcome.unwrap_or(Err(StepFailure::Stopped))).collect()
+}
+
+fn tag_of(guard: &Guard) -> Option<&Tag> {
+    match guard {
+        Guard::Match(tag) => Some(tag),
+        Guard::None | Guard::Absent | Guard::Unchanged { .. } => None,
+    }
+}
+
+fn changed(at: &Remote, key: &ObjectKey) -> StepFailure {
+    StepError::Changed(format!("s3://{}/{key}", at.bucket)).into()
+}
+
+/// Looks at objects, and leaves those that are what the plan saw.
+async fn looked_at<'a>(
+    shared: &Shared<'_>,
+    at: &Remote,
+    doomed: Vec<Doomed<'a>>,
+    outcomes: &mut Outcomes,
+) -> Vec<Doomed<'a>> {
+    let looks = futures_util::stream::iter(doomed).map(|doomed| async move {
+        if shared.halt.is_asked() {
+            return (doomed, Err(StepFailure::Stopped));
+        }
+        let looked = look(shared, at, &doomed).await;
+        (doomed, looked)
+    });
+    let mut looks = std::pin::pin!(looks.buffered(shared.options.connections_max.max(1)));
+    let mut left = Vec::new();
+    while let Some((doomed, looked)) = looks.next().await {
+        match looked {
+            Ok(true) => left.push(doomed),
+            // It is gone already.
+            Ok(false) => outcomes[doomed.index] = Some(Ok(Done::Changed)),
+            Err(failure) => outcomes[doomed.index] = Some(Err(failure)),
+        }
+    }
+    left
+}
+
+/// The same, for a deletion that then goes without a condition.
+async fn without_condition<'a>(
+    shared: &Shared<'_>,
+    at: &Remote,
+    doomed: Vec<Doomed<'a>>,
+    outcomes: &mut Outcomes,
+) -> Vec<Doomed<'a>> {
+    let mut left = looked_at(shared, at, doomed, outcomes).await;
+    left.iter_mut().for_each(|doomed| doomed.item.if_match = None);
+    left
+}
+
+/// Tells whether an object is there, and fails where it is not the one that the plan saw.
+async fn look(shared: &Shared<'_>, at: &Remote, doomed: &Doomed<'_>) -> Result<bool, StepFailure> {
+    let key = &doomed.item.key;
+    let (store, bucket) = (&at.store, &at.bucket);
+    let _place = shared.places.small().await;
+    let found = match same::look(shared, at, key, &Head::default()).await {
+        // Who may list may not always read.
+        Err(error) if *error.kind() == ErrorKind::PermissionDenied => {
+            let prefix = key.as_str().parse().map_err(|_| error)?;
+            let only = List { prefix, max: Some(1), ..List::default() };
+            let page = again(shared, || async { Ok(store.list(bucket, &only).await?) }).await?;
+            let found = page.objects.into_iter().find(|object| object.key == *key);
+            found.map(|object| (object.etag, object.size_bytes, Some(object.last_modified)))
+        }
+        looked => looked?.map(|info| (info.etag, info.size_bytes, info.last_modified)),
+    };
+    let Some((etag, size_bytes, written)) = found else { return Ok(false) };
+    let second = |time: Modified| time.timestamp().map(Timestamp::as_second);
+    let is_same = match doomed.guard {
+        Guard::Match(tag) => etag.is_none_or(|etag| Tag::of(&etag) == *tag),
+        Guard::Unchanged { size_bytes: seen, modified } => {
+            size_bytes == *seen && written.map(Timestamp::as_second) == second(*modified)
+        }
+        Guard::None | Guard::Absent => true,
+    };
+    if is_same { Ok(true) } else { Err(changed(at, key)) }
 }
 
 /// Deletes the file of a step if it still is what was looked at, or its folder if nothing is in it: one that holds something stays, and the step needs nothing.
@@ -96,6 +218,10 @@ pub(super) fn local(at: &Folder, step: &Step) -> Result<Done, StepFailure> {
         return Ok(Done::Changed);
     }
     Ok(if at.target()?.remove_empty_folder(&path)? { Done::Changed } else { Done::Skipped })
+}
+
+fn knows_no_condition(error: &StoreError) -> bool {
+    matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::InvalidRequest)
 }
 
 fn passes(error: &StoreError) -> bool {
@@ -135,21 +261,17 @@ pub(super) async fn delete_object(
 }
 
 /// For services that know no deletion of many.
-async fn one_by_one(
-    shared: &Shared<'_>,
-    at: &Remote,
-    left: &[(usize, ObjectKey)],
-    outcomes: &mut [Option<Result<Done, StepFailure>>],
-) {
+async fn one_by_one(shared: &Shared<'_>, at: &Remote, left: &[Doomed<'_>], outcomes: &mut Outcomes) {
     let mut under_way = futures_util::stream::iter(left)
-        .map(|(index, key)| async move {
+        .map(|doomed| async move {
             if shared.halt.is_asked() {
-                return (*index, Err(StepFailure::Stopped));
+                return (doomed.index, Err(StepFailure::Stopped));
             }
+            let key = &doomed.item.key;
             let _place = shared.places.small().await;
             let deleted =
                 again(shared, || async { Ok(at.store.delete(&at.bucket, key, &Delete::default()).await?) });
-            (*index, deleted.await.map(|_| Done::Changed))
+            (doomed.index, deleted.await.map(|_| Done::Changed))
         })
         .buffer_unordered(shared.options.connections_max.max(1));
     while let Some((index, outcome)) = under_way.next().await {

@@ -1,8 +1,10 @@
 //! From a step to the function that carries it out.
 
+use super::object::ObjectCopy;
 use super::running::{End, Shared};
 use super::step::{Done, StepFailure};
-use super::{download, folder, metadata, rename, stdio, through, upload, within};
+use super::within::ONE_REQUEST_MAX_BYTES;
+use super::{download, folder, metadata, rename, stdio, upload};
 use crate::diff::Side;
 use crate::journal::Begun;
 use crate::plan::{Step, Task};
@@ -30,10 +32,12 @@ pub(super) async fn carry_out(
             Box::pin(stdio::download(shared, from, step)).await
         }
         (Task::CopyWithin, End::Remote(from), End::Remote(to)) => {
-            Box::pin(within::copy(shared, from, to, number, step, begun.as_ref())).await
+            let copy = ObjectCopy::of(shared, from, to, number, step)?;
+            Box::pin(copy.within(ONE_REQUEST_MAX_BYTES, begun.as_ref())).await
         }
         (Task::CopyThrough, End::Remote(from), End::Remote(to)) => {
-            Box::pin(through::copy(shared, from, to, number, step, begun.as_ref())).await
+            let copy = ObjectCopy::of(shared, from, to, number, step)?;
+            Box::pin(copy.through(begun.as_ref())).await
         }
         (Task::MakeFolder(side), ..) => match at(*side) {
             End::Local(at) => folder::make_local(at, step),

@@ -17,11 +17,12 @@ use super::flow::Meter;
 use super::running::{Folder, Kind, Shared};
 use super::step::{Done, StepFailure, Tries};
 use super::{Durability, StepError, download_parts, traits, verify};
-use crate::entry::Tag;
+use crate::entry::{Modified, Tag};
 use crate::journal::{Begun, Proof};
 use crate::local::{LocalError, Partial, PartialError, Publish, SyncPolicy, Target, TargetError};
 use crate::name::Platform;
 use crate::plan::Step;
+use crate::policy::Guard;
 use crate::positioned::read_exact_at;
 use crate::site::Remote;
 
@@ -180,7 +181,8 @@ impl Small<'_, '_> {
             u64::from_le_bytes(number)
         });
         let size_bytes = info.size_bytes;
-        match self.target.make_link(&self.path, &text, &self.step.guard, number) {
+        let modified = traits::modified(info, self.shared.options);
+        match self.target.make_link(&self.path, &text, modified, &self.step.guard, number) {
             Ok(()) => {}
             // A former life made it.
             Err(TargetError::Taken(_) | TargetError::Changed(_))
@@ -222,24 +224,50 @@ impl Place<'_, '_> {
         };
         let mode = traits::permissions(info, shared.options);
         let publish = Publish { modified: Some(traits::modified(info, shared.options)), mode, sync };
-        match partial.publish(target, path, &step.guard, &publish) {
-            Ok(()) => {}
-            Err(PartialError::Target(error @ (TargetError::Taken(_) | TargetError::Changed(_)))) => {
-                if !is_same_file(target, path, &partial, size_bytes).await? {
-                    partial.discard();
-                    return Err(error.into());
-                }
-                partial.discard();
-            }
-            Err(error) => return Err(error.into()),
-        }
         if shared.options.verify
             && let Some(checksum) = checksum
         {
-            verify::file(folder, path, size_bytes, checksum).await?;
+            // While it has no name yet: what is wrong replaces nothing.
+            let beside = path.with_file_name(partial.temporary_name());
+            match verify::file(folder, &beside, size_bytes, checksum).await {
+                Err(StepFailure::Failed(StepError::Different(_))) => {
+                    partial.discard();
+                    return Err(StepError::Different(folder.path().join(path).display().to_string()).into());
+                }
+                read_back => read_back?,
+            }
+        }
+        match partial.publish(target, path, &step.guard, &publish) {
+            Ok(()) => {}
+            Err(PartialError::Target(error @ (TargetError::Taken(_) | TargetError::Changed(_)))) => {
+                if is_same_file(target, path, &partial, size_bytes).await? {
+                    partial.discard();
+                } else if let Some(torn) = self.torn(&publish, size_bytes)? {
+                    partial.publish(target, path, &torn, &publish)?;
+                } else {
+                    partial.discard();
+                    return Err(error.into());
+                }
+            }
+            Err(error) => return Err(error.into()),
         }
         shared.copied_from_object(*number, step, info);
         Ok(Done::Moved { size_bytes, proof })
+    }
+}
+
+impl Place<'_, '_> {
+    /// Returns the guard of a file that a former life put in place and a power cut took the end of: it has the very time that this one gets, and is shorter.
+    /// Only in a life that goes on.
+    fn torn(&self, publish: &Publish, size_bytes: u64) -> Result<Option<Guard>, StepFailure> {
+        let ours_ns = publish.modified.and_then(Modified::ns);
+        if self.shared.record.life().is_none() || ours_ns.is_none() {
+            return Ok(None);
+        }
+        let there = self.target.look(self.path)?;
+        let torn =
+            there.filter(|(there_bytes, modified)| *there_bytes < size_bytes && modified.ns() == ours_ns);
+        Ok(torn.map(|(size_bytes, modified)| Guard::Unchanged { size_bytes, modified }))
     }
 }
 

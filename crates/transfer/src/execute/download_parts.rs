@@ -8,24 +8,25 @@ use std::path::Path;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use pintail_core::checksum::{Algorithm, Checksum, Hasher};
+use pintail_core::checksum::{Algorithm, Checksum};
 use pintail_core::name::ObjectKey;
 use pintail_store::object_store::{ByteRange, Get, Head, ObjectInfo, ReadCondition};
 use pintail_store::{ErrorKind, Missing, Operation, StoreError};
 
+use super::behind::{Behind, Queue};
 use super::download::{Place, file_checksum, unreadable};
 use super::running::{Folder, Kind, Shared};
 use super::step::{Done, StepFailure, Tries};
-use super::{StepError, same};
+use super::{Durability, StepError, same};
 use crate::entry::Tag;
 use crate::journal::{Begun, Event, Proof};
-use crate::local::{Partial, Segment, Target};
+use crate::local::{LocalError, Partial, PartialWriter, Segment, Target};
 use crate::parts::cut;
 use crate::plan::Step;
 use crate::policy::Guard;
 use crate::site::Remote;
 
-/// Segments without a wish: large enough for the waits between them not to count, and small enough to lose little.
+/// So many pieces are taken before others get their turn.
 const TURN_PIECES: u64 = 16;
 
 struct Work<'a, 'b> {
@@ -36,6 +37,7 @@ struct Work<'a, 'b> {
     info: ObjectInfo,
     partial: Partial,
     algorithm: Algorithm,
+    queue: Queue,
 }
 
 /// Downloads an object in segments.
@@ -81,7 +83,7 @@ pub(super) async fn file(
     }
     let (partial, segments) = match resumed {
         Some(resumed) => resumed,
-        None => (begin(shared, target, path, number, step, &info)?, Vec::new()),
+        None => (begin(shared, target, path, number, step, &info).await?, Vec::new()),
     };
     if shared.record.is_kept() {
         partial.stay();
@@ -92,7 +94,7 @@ pub(super) async fn file(
     let wished =
         whole.map(|checksum| checksum.algorithm()).filter(|algorithm| *algorithm != Algorithm::Sha256);
     let algorithm = of_segments.or(wished).unwrap_or(Algorithm::Crc64Nvme);
-    let work = Work { shared, from, key, number, info, partial, algorithm };
+    let work = Work { shared, from, key, number, info, partial, algorithm, queue: Queue::default() };
     let segments = match work.fetch(segments, segment_bytes).await {
         Ok(segments) => segments,
         Err(failure) => {
@@ -108,6 +110,10 @@ pub(super) async fn file(
         return Err(StepError::Different(shown).into());
     };
     let Work { info, partial, .. } = work;
+    if shared.options.sync == Durability::Batch {
+        // The file has its length since it was begun: with its name it would be taken for whole after a power cut, whatever is in it.
+        off_thread(partial.writer(), PartialWriter::sync).await?;
+    }
     let place = Place { shared, folder: to, target, path, number, step };
     place.publish(partial, &info, Some(checksum), proof).await
 }
@@ -130,7 +136,19 @@ async fn look(
     }
     let condition = ReadCondition { if_match: step.tag.as_ref().map(Tag::etag), ..ReadCondition::default() };
     let head = Head { condition, ..Head::default() };
-    let found = same::look(shared, from, key, &head).await.map_err(|error| unreadable(error, from, key))?;
+    let found = match same::look(shared, from, key, &head).await {
+        Ok(found) => found,
+        Err(error) => {
+            // What was fetched of a state that is gone is of no use.
+            if let (ErrorKind::PreconditionFailed, Some(Begun::Download { partial, .. })) =
+                (error.kind(), &begun)
+            {
+                target.remove_unfinished(path, partial)?;
+                shared.record.append(&Event::Dropped { step: number })?;
+            }
+            return Err(unreadable(error, from, key));
+        }
+    };
     let Some(info) = found else {
         let gone = StoreError::new(ErrorKind::NotFound(Missing::Object), Operation::Head);
         return Err(gone.at(&from.bucket, Some(key)).into());
@@ -159,7 +177,7 @@ async fn already_there(
     let Some(file) = target.open_file(path)?.filter(|_| size_bytes == info.size_bytes) else {
         return Ok(None);
     };
-    let local = |error| crate::local::LocalError::new("read", &target.path().join(path), error);
+    let local = |error| LocalError::new("read", &target.path().join(path), error);
     if file_checksum(&file, size_bytes, whole.algorithm()).await.map_err(local)? != whole {
         return Ok(None);
     }
@@ -168,8 +186,17 @@ async fn already_there(
     Ok(Some(Done::Moved { size_bytes, proof: Proof::Checksum }))
 }
 
+/// Asks the disk for something that may take long, while others have their turn.
+async fn off_thread(
+    writer: PartialWriter,
+    ask: impl FnOnce(&PartialWriter) -> Result<(), LocalError> + Send + 'static,
+) -> Result<(), LocalError> {
+    let asked = tokio::task::spawn_blocking(move || ask(&writer)).await;
+    asked.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))
+}
+
 /// Makes the file beside the target, and has it in the journal before this returns.
-fn begin(
+async fn begin(
     shared: &Shared<'_>,
     target: &Target,
     path: &Path,
@@ -179,7 +206,8 @@ fn begin(
 ) -> Result<Partial, StepFailure> {
     let own = shared.record.partial_number(number);
     let partial = Partial::begin(target, path, &step.guard, own, shared.context.random)?;
-    partial.reserve(info.size_bytes)?;
+    let size_bytes = info.size_bytes;
+    off_thread(partial.writer(), move |writer| writer.reserve(size_bytes)).await?;
     shared.record.append(&Event::DownloadBegun {
         step: number,
         partial: partial.temporary_name().to_owned(),
@@ -261,9 +289,9 @@ impl Work<'_, '_> {
         length_bytes: u64,
         place: super::places::Place,
     ) -> Result<Segment, StepFailure> {
-        let Self { shared, from, key, number, info, partial, algorithm } = self;
+        let Self { shared, from, key, number, info, partial, algorithm, queue } = self;
         let meter = shared.flow.meter(Kind::Large);
-        let mut hasher = Hasher::new(*algorithm);
+        let mut behind = Behind::new(partial.writer(), queue, offset, *algorithm);
         let mut tries = Tries::new(shared);
         let mut done = 0;
         let condition = ReadCondition { if_match: info.etag.clone(), ..ReadCondition::default() };
@@ -271,7 +299,8 @@ impl Work<'_, '_> {
             let range = ByteRange::Slice { offset: offset + done, length_bytes: length_bytes - done };
             let get = Get {
                 condition: condition.clone(),
-                version: info.version.clone(),
+                // What an ETag pins needs no version, which takes another permission (s3:GetObjectVersion).
+                version: info.version.clone().filter(|_| info.etag.is_none()),
                 range: Some(range),
                 unchecked: true,
             };
@@ -294,9 +323,8 @@ impl Work<'_, '_> {
                         let room = usize::try_from(length_bytes - done).unwrap_or(usize::MAX);
                         let piece = piece.slice(..piece.len().min(room));
                         meter.pass(piece.len() as u64).await;
-                        partial.write_at(&piece, offset + done)?;
-                        hasher.update(&piece);
                         done += piece.len() as u64;
+                        behind.push(piece).await?;
                         meter.reached(done);
                         tries.begin_anew();
                         pieces += 1;
@@ -319,8 +347,9 @@ impl Work<'_, '_> {
                 return Err(unreadable(failed, from, key));
             }
         }
+        let checksum = behind.finish().await?;
         drop(place);
-        let segment = Segment { offset, length_bytes, checksum: hasher.finish() };
+        let segment = Segment { offset, length_bytes, checksum };
         shared.record.append(&Event::SegmentDone {
             step: *number,
             offset,

@@ -118,6 +118,7 @@ async fn say(
         target: object,
         size_bytes: info.size_bytes,
         tag: seen.as_ref(),
+        is_told: matches!(step.guard, Guard::Match(_)),
         guard: &guard,
         metadata: MetadataDirective::Replace(traits),
         storage_class: info.storage_class.clone(),

@@ -13,6 +13,7 @@
 //! (a former life of the run may have written it); else the step fails with [`StepError::Changed`] or [`StepError::Taken`].
 
 mod assembly;
+mod behind;
 mod cancel;
 mod cursor;
 mod delete;
@@ -27,6 +28,7 @@ mod load;
 pub mod media_type;
 mod metadata;
 mod object;
+mod origin;
 pub mod orphans;
 mod pace;
 mod places;
@@ -37,6 +39,7 @@ mod same;
 mod schedule;
 mod stdio;
 mod step;
+mod strays;
 mod take;
 #[cfg(test)]
 mod testing;
@@ -61,6 +64,7 @@ use crate::plan::{Plan, PlanError, Step};
 use crate::site::Ends;
 
 pub(crate) use object::{is_of_content, same_bytes};
+pub use strays::Stray;
 
 /// What is carried out: a plan, what became of it before, and where it is written down.
 #[derive(Debug)]
@@ -311,7 +315,7 @@ impl Progress {
 }
 
 /// What came of it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Report {
     /// How it ended.
     pub outcome: Outcome,
@@ -337,6 +341,17 @@ pub struct Report {
     pub took: Duration,
     /// The first failure.
     pub first_failure: Option<Arc<StepError>>,
+    /// Uploads that the run may have begun without hearing of it, or another program. They are left alone.
+    pub strays: Vec<Stray>,
+}
+
+/// What came of a run that was given up.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Cancelled {
+    /// How many uploads and unfinished files were taken back.
+    pub taken_back: u64,
+    /// Uploads that the run may have begun without hearing of it, or another program. They are left alone.
+    pub strays: Vec<Stray>,
 }
 
 /// What ends everything.
@@ -370,10 +385,10 @@ pub async fn execute(
     report::execute(work, options, context).await
 }
 
-/// Takes back what a run had begun: uploads are aborted, unfinished files removed, and the run ends as cancelled. Returns how many things were taken back.
+/// Takes back what a run had begun: uploads are aborted, unfinished files removed, and the run ends as cancelled.
 ///
 /// # Errors
 /// When something could not be taken back; the journal still knows it, and the same can be tried again.
-pub async fn cancel(work: Work<'_>, context: Context<'_>) -> Result<u64, ExecuteError> {
+pub async fn cancel(work: Work<'_>, context: Context<'_>) -> Result<Cancelled, ExecuteError> {
     cancel::cancel(work, context).await
 }

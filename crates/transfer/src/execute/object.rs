@@ -10,9 +10,11 @@ use pintail_store::object_store::{
 use pintail_store::{ErrorKind, StoreError};
 
 use super::StepError;
+use super::running::Shared;
 use super::step::StepFailure;
 use crate::entry::{Modified, Tag};
 use crate::name::{Name, NameRefusal};
+use crate::plan::Step;
 use crate::policy::Guard;
 use crate::site::Remote;
 use crate::verify::content::same_objects;
@@ -23,6 +25,29 @@ pub(super) struct Located {
     pub(super) store: Arc<dyn ObjectStore>,
     pub(super) bucket: BucketName,
     pub(super) key: ObjectKey,
+}
+
+/// One copy from an object to another one, as a plan has it.
+pub(super) struct ObjectCopy<'a, 's> {
+    pub(super) shared: &'a Shared<'s>,
+    /// The step's number.
+    pub(super) number: u64,
+    pub(super) step: &'a Step,
+    pub(super) source: Located,
+    pub(super) target: Located,
+}
+
+impl<'a, 's> ObjectCopy<'a, 's> {
+    pub(super) fn of(
+        shared: &'a Shared<'s>,
+        from: &Remote,
+        to: &Remote,
+        number: u64,
+        step: &'a Step,
+    ) -> Result<Self, StepError> {
+        let (source, target) = (Located::at(from, &step.name)?, Located::at(to, step.target())?);
+        Ok(Self { shared, number, step, source, target })
+    }
 }
 
 impl Located {

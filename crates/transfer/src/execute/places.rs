@@ -15,10 +15,18 @@ use tokio::time::Instant;
 use crate::parts::control::{Bounds, Controller, Sample};
 use crate::parts::share::share;
 
-/// Where the limit for small objects begins: enough for a near service, and doubled in a few round trips for a far one.
+/// Where the limit for small objects begins for a near service.
 const SMALL_FIRST: usize = 32;
+/// For a far one it begins with as many as make so many requests a second: less than the 3,500 writes that S3 takes for one prefix at once.
+const SMALL_FIRST_A_SECOND: f64 = 2500.0;
+/// And with no more than so many: the first answers are few to judge a service by.
+const SMALL_FIRST_MAX: usize = 512;
 /// Where the limit for parts begins: enough to fill most lines.
 const LARGE_FIRST: usize = 8;
+/// And where it begins for a far service, where each connection takes round trips to come to its speed (TCP's slow start).
+const LARGE_FIRST_FAR: usize = 16;
+/// So far is far.
+const FAR: Duration = Duration::from_millis(10);
 /// A request of a small object counts as so many bytes besides its own, so that a mix of sizes does not look like a change of speed.
 const REQUEST_BYTES: u64 = 64 << 10;
 /// The shortest while that is measured.
@@ -44,6 +52,8 @@ struct Inner {
     small: Pool,
     large: Pool,
     next_waiter: u64,
+    /// How far the service is was heard, and the limit for small objects follows it.
+    distance_known: bool,
     began: Instant,
 }
 
@@ -99,6 +109,7 @@ impl Places {
             small: pool(SMALL_FIRST, max),
             large: pool(LARGE_FIRST, max.min(parts_max)),
             next_waiter: 0,
+            distance_known: false,
             began: Instant::now(),
         })))
     }
@@ -158,6 +169,11 @@ impl Places {
         load: impl FnOnce() -> Load,
     ) -> bool {
         let mut inner = self.inner();
+        if let Some(round_trip) = round_trip
+            && !std::mem::replace(&mut inner.distance_known, true)
+        {
+            inner.starts_at(round_trip);
+        }
         let took = now.saturating_duration_since(inner.began);
         let answer = round_trip.or(inner.small.held_for).unwrap_or_default();
         if took < (answer * 3 / 2).clamp(SAMPLE_MIN, SAMPLE_MAX) {
@@ -201,6 +217,16 @@ impl Inner {
             Kind::Small => &mut self.small,
             Kind::Large => &mut self.large,
         }
+    }
+
+    /// Begins with as many small objects as the distance asks for.
+    fn starts_at(&mut self, round_trip: Duration) {
+        let first = (round_trip.as_secs_f64() * SMALL_FIRST_A_SECOND) as usize;
+        if round_trip >= FAR {
+            self.small.controller.is_far(first.min(SMALL_FIRST_MAX));
+            self.large.controller.is_far(LARGE_FIRST_FAR);
+        }
+        self.divide();
     }
 
     /// Divides the places anew and serves whoever waits.
@@ -345,14 +371,21 @@ mod tests {
         assert!(places.numbers().0 <= 4);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn the_limit_doubles_as_long_as_the_work_grows() {
-        let places = Places::new(512, 64);
-        let round_trip = Duration::from_millis(100);
+    /// Returns the limits of two seconds at a far service, where every new connection takes so many round trips before its first request.
+    async fn limits(places: &Places, round_trip: Duration, handshake: u32) -> Vec<usize> {
+        let open = std::cell::Cell::new(0);
+        let idle = std::cell::Cell::new(0);
         let mut jobs = futures_util::stream::FuturesUnordered::new();
         let job = async |places: Places| {
             let place = places.small().await;
+            if idle.get() > 0 {
+                idle.set(idle.get() - 1);
+            } else {
+                open.set(open.get() + 1);
+                tokio::time::sleep(round_trip * handshake).await;
+            }
             tokio::time::sleep(round_trip).await;
+            idle.set(idle.get() + 1);
             drop(place);
         };
         let began = Instant::now();
@@ -370,12 +403,38 @@ mod tests {
                 limits.push(limit);
             }
         }
-        assert_eq!(limits[..5], [32, 64, 128, 256, 512], "{limits:?} after {:?}", began.elapsed());
+        limits
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_limit_doubles_as_long_as_the_work_grows() {
+        let round_trip = Duration::from_millis(100);
+        for handshake in [0, 1, 2] {
+            let places = Places::new(1024, 64);
+            let limits = limits(&places, round_trip, handshake).await;
+            assert_eq!(limits[..4], [32, 250, 500, 1000], "{limits:?} with {handshake} before the first");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_far_service_gets_more_as_soon_as_it_is_known_to_be_far() {
+        for (round_trip_ms, first) in [(0, 32), (10, 32), (20, 50), (100, 250), (1000, 512)] {
+            let places = Places::new(1024, 64);
+            let round_trip = Duration::from_millis(round_trip_ms);
+            assert!(!places.measure(Instant::now(), None, Load::default));
+            assert_eq!(places.inner().small.controller.limit(), 32);
+            assert!(!places.measure(Instant::now(), Some(round_trip), Load::default));
+            assert_eq!(places.inner().small.controller.limit(), first, "{round_trip_ms} ms");
+        }
+        let few = Places::new(8, 64);
+        few.measure(Instant::now(), Some(Duration::from_millis(100)), Load::default);
+        assert_eq!(few.inner().small.controller.limit(), 8);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_service_that_complains_gets_fewer() {
         let places = Places::new(512, 64);
+        assert!(!places.measure(Instant::now(), Some(Duration::from_millis(100)), Load::default));
         let held: Vec<_> = (0..32).map(|_| places.small().now_or_never().unwrap()).collect();
         let before = places.numbers().1;
         tokio::time::sleep(Duration::from_secs(1)).await;

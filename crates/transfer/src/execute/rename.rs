@@ -13,7 +13,7 @@ use super::object::{Located, is_gone_or_changed, same_bytes};
 use super::running::{Folder, Shared};
 use super::step::{Done, StepFailure};
 use super::within::{ONE_REQUEST_MAX_BYTES, Within};
-use crate::entry::Tag;
+use crate::entry::{Modified, Tag};
 use crate::journal::Begun;
 use crate::local::TargetError;
 use crate::name::Platform;
@@ -29,17 +29,15 @@ pub(super) fn local(at: &Folder, step: &Step) -> Result<Done, StepFailure> {
         Ok(()) => return Ok(Done::Changed),
         Err(error) => error,
     };
-    // A former life renamed it, and died before it could tell.
+    // A former life renamed it, and died before it could tell. By then the old name may have gone to what a later step brought.
+    let is_it =
+        |(size_bytes, modified): (u64, Modified)| size_bytes == step.size_bytes && modified == step.modified;
     let is_gone = match &error {
         TargetError::Local(local) => local.source.kind() == io::ErrorKind::NotFound,
-        TargetError::Taken(_) => target.look(&from)?.is_none(),
+        TargetError::Taken(_) => !target.look(&from)?.is_some_and(is_it),
         _ => false,
     };
-    let is_there = match target.look(&to)? {
-        Some((size_bytes, modified)) => size_bytes == step.size_bytes && modified == step.modified,
-        None => false,
-    };
-    if is_gone && is_there { Ok(Done::Changed) } else { Err(error.into()) }
+    if is_gone && target.look(&to)?.is_some_and(is_it) { Ok(Done::Changed) } else { Err(error.into()) }
 }
 
 /// Gives an object of a [`Task::Move`](crate::plan::Task::Move) its new name.
@@ -74,6 +72,7 @@ pub(super) async fn remote(
         target,
         size_bytes: info.size_bytes,
         tag: seen.as_ref(),
+        is_told: step.tag.is_some(),
         guard: &Guard::Absent,
         metadata: MetadataDirective::Copy,
         storage_class: info.storage_class.clone(),
@@ -84,15 +83,13 @@ pub(super) async fn remote(
     Ok(Done::Changed)
 }
 
-/// Tells whether a former life came to the end: the old object is gone, and at the new name is what can be it.
+/// Tells whether a former life came to the end: the old object is gone or is what a later step brought, and at the new name is what can be it.
 async fn was_renamed(source: &Located, target: &Located, step: &Step) -> Result<bool, StepFailure> {
     let is_there = |looked: Result<_, pintail_store::StoreError>| match looked {
         Err(error) if is_gone_or_changed(&error) => Ok(None),
         looked => looked.map(Some),
     };
-    if is_there(source.look(None).await)?.is_some() {
-        return Ok(false);
-    }
+    let is_gone = is_there(source.look(None).await)?.is_none();
     let Some(is) = is_there(target.look(None).await)? else { return Ok(false) };
     let was = pintail_store::object_store::ObjectInfo {
         size_bytes: step.size_bytes,
@@ -100,7 +97,7 @@ async fn was_renamed(source: &Located, target: &Located, step: &Step) -> Result<
         ..Default::default()
     };
     // Unclear: the tag of a copy is another one where the object came in parts, or the service puts chance there.
-    Ok(same_bytes(&is, &was).unwrap_or(true))
+    Ok(same_bytes(&is, &was).unwrap_or(is_gone))
 }
 
 #[cfg(test)]

@@ -1,16 +1,18 @@
 //! One life of a run from its beginning to its report.
 
-use std::sync::Mutex;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use pintail_store::Operation;
 use tokio::time::Instant;
 
 use super::flow::Flow;
 use super::running::{End, Halt, Places, Record, STREAM_BYTES, Shared};
 use super::schedule::{Outcomes, Schedule};
+use super::strays::{self, Lost};
 use super::{Context, ExecuteError, Options, Report, Work, deletions};
-use crate::journal::{Event, Outcome, Status};
+use crate::journal::{Event, Outcome, State, Status};
 use crate::plan::{Place, Plan, PlanError};
 
 /// See [`super::execute`].
@@ -33,28 +35,34 @@ pub(super) async fn execute(
     let shared = Shared {
         options,
         context,
-        record: Record::new(journal, state).alive_since(context.clock.now()),
+        record: Record::new(journal, state),
         places,
         flow,
-        routes: ends.iter().map(|ends| (End::of(&ends.from), End::of(&ends.to))).collect(),
+        routes: End::routes(ends),
         halt: Halt::default(),
         sources: Mutex::default(),
     };
-    let began_ns = i64::try_from(context.clock.now().as_nanosecond()).unwrap_or(i64::MAX);
+    let begun_before = asked_beginnings(&shared);
     let mut schedule = Schedule::new(&shared, plan);
     let mut went = schedule.run().await;
     let may_delete = schedule.outcomes.failed == 0 || options.delete_despite_failures;
     if went.is_ok() && may_delete && !shared.halt.is_asked() {
         went = deletions::run(&mut schedule, &shared, plan).await;
     }
-    if went.is_ok() && schedule.outcomes.fatal.is_none() && has_retried(&shared) {
-        // The beginning of an upload whose answer was lost: it was begun again, and holds nothing. What cannot be taken back now is found by `orphans`.
-        let _ = super::cancel::drop_strays(&shared.record, plan, ends, began_ns).await;
-    }
+    let may_have_strays = shared.record.life().is_some() || has_retried(&shared);
+    let strays = if may_have_strays && went.is_ok() && schedule.outcomes.fatal.is_none() {
+        // Who may not look at them is told of none.
+        let lives = shared.record.with_state(State::resumptions);
+        let lost = Lost { now: lost_beginnings(&shared, begun_before), lives };
+        strays::settle(&shared.record, plan, ends, lost).await.unwrap_or_default()
+    } else {
+        Vec::new()
+    };
     let outcome = schedule.outcome();
     let outcomes = std::mem::take(&mut schedule.outcomes);
     drop(schedule);
-    end(&shared, plan, went, outcome, outcomes, began.elapsed())
+    let report = end(&shared, plan, went, outcome, outcomes, began.elapsed())?;
+    Ok(Report { strays, ..report })
 }
 
 /// Tells whether any request of this life was made again, by a step or by the store.
@@ -65,6 +73,27 @@ fn has_retried(shared: &Shared<'_>) -> bool {
     };
     shared.context.progress.retries.load(Ordering::Relaxed) > 0
         || shared.routes.iter().any(|(from, to)| by_store(from) || by_store(to))
+}
+
+/// Returns how often the services were asked to begin an upload, where all of them count that.
+fn asked_beginnings(shared: &Shared<'_>) -> Option<u64> {
+    let mut stores: Vec<(*const (), u64)> = Vec::new();
+    for end in shared.routes.iter().flat_map(|(from, to)| [from, to]) {
+        let End::Remote(remote) = end else { continue };
+        let asked = remote.pressure.as_ref()?.requests_of(Operation::CreateUpload);
+        stores.push((Arc::as_ptr(&remote.store).cast(), asked));
+    }
+    stores.sort_unstable();
+    stores.dedup_by_key(|(store, _)| *store);
+    Some(stores.iter().map(|(_, asked)| asked).sum())
+}
+
+/// Returns how many beginnings of this life had no answer: at most as many as requests were made again, where the services do not count them.
+fn lost_beginnings(shared: &Shared<'_>, before: Option<u64>) -> u64 {
+    match (before, asked_beginnings(shared)) {
+        (Some(before), Some(now)) => (now - before).saturating_sub(shared.record.uploads_begun()),
+        _ => shared.context.progress.retries.load(Ordering::Relaxed),
+    }
 }
 
 /// Writes down how it ended, and reports it.
@@ -101,6 +130,7 @@ fn end(
         retries: shared.context.progress.retries.load(Ordering::Relaxed),
         took,
         first_failure,
+        strays: Vec::new(),
     }))
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use pintail_core::checksum::{Algorithm, Checksum};
 use pintail_store::object_store::ObjectInfo;
 use pintail_store::{ErrorKind, StoreError};
@@ -21,7 +21,7 @@ use crate::journal::{Begun, Event, Journal, State, Status};
 use crate::local::{LocalError, Target};
 use crate::parts::Conditions;
 use crate::plan::Step;
-use crate::site::{Remote, Site};
+use crate::site::{Ends, Remote, Site};
 
 /// What every step shares.
 pub(super) struct Shared<'a> {
@@ -119,20 +119,34 @@ pub(super) enum End {
 }
 
 impl End {
-    pub(super) fn of(site: &Site) -> Self {
-        match site {
-            Site::Local(path) => Self::Local(Folder { path: path.clone(), target: OnceLock::new() }),
+    /// Returns the ends of all routes. Those of one folder share what is known of it.
+    pub(super) fn routes(ends: &[Ends]) -> Vec<(Self, Self)> {
+        type Targets = (Arc<OnceLock<Target>>, Option<Arc<OnceLock<Arc<Target>>>>);
+        let mut targets: HashMap<PathBuf, Targets> = HashMap::new();
+        let keeps = ends.len() <= KEPT_OPEN_MAX;
+        let mut of = |site: &Site| match site {
+            Site::Local(path) => {
+                let new = || (Arc::default(), keeps.then(Arc::default));
+                let (target, reading) = targets.entry(path.clone()).or_insert_with(new).clone();
+                Self::Local(Folder { path: path.clone(), target, reading })
+            }
             Site::Remote(remote) => Self::Remote(remote.clone()),
             Site::Stdio => Self::Stdio,
-        }
+        };
+        ends.iter().map(|ends| (of(&ends.from), of(&ends.to))).collect()
     }
 }
 
 /// A folder that is read from, or written below.
 pub(super) struct Folder {
     path: PathBuf,
-    target: OnceLock<Target>,
+    target: Arc<OnceLock<Target>>,
+    /// For reading below, where it is kept open.
+    reading: Option<Arc<OnceLock<Arc<Target>>>>,
 }
+
+/// With more routes the folders that are read are opened for each file: a process may not have many files open.
+const KEPT_OPEN_MAX: usize = 64;
 
 impl Folder {
     /// Returns its path, as it was named.
@@ -149,6 +163,17 @@ impl Folder {
         Ok(self.target.get_or_init(|| target))
     }
 
+    /// Returns it for reading below. It has to be there.
+    pub(super) fn reading(&self) -> Result<Arc<Target>, LocalError> {
+        let open = || Target::existing(&self.path).map(Arc::new);
+        let Some(kept) = &self.reading else { return open() };
+        if let Some(kept) = kept.get() {
+            return Ok(Arc::clone(kept));
+        }
+        let opened = open()?;
+        Ok(Arc::clone(kept.get_or_init(|| opened)))
+    }
+
     /// Returns it for writing below, if that was ever asked for.
     pub(super) fn opened(&self) -> Option<&Target> {
         self.target.get()
@@ -158,33 +183,40 @@ impl Folder {
 /// The journal, or nothing where the work cannot go on later; and what is known of the steps.
 pub(super) struct Record<'a> {
     written: Mutex<Written<'a>>,
-    /// When the run and when this life began, for a life that goes on.
-    life: Option<(Timestamp, Timestamp)>,
 }
 
 struct Written<'a> {
     journal: Option<&'a mut Journal>,
     state: &'a mut State,
+    /// Uploads that this life began and heard of.
+    uploads_begun: u64,
 }
 
 impl<'a> Record<'a> {
     pub(super) fn new(journal: Option<&'a mut Journal>, state: &'a mut State) -> Self {
-        Self { written: Mutex::new(Written { journal, state }), life: None }
+        Self { written: Mutex::new(Written { journal, state, uploads_begun: 0 }) }
     }
 
-    /// Says when this life began.
-    pub(super) fn alive_since(mut self, now: Timestamp) -> Self {
-        let origin = self.written().journal.as_ref().map(|journal| journal.origin().clone());
-        // Services tell the time of an upload in whole seconds.
-        let second = |ns: i64| Timestamp::from_second(ns.div_euclid(1_000_000_000)).ok();
-        let resumed = origin.filter(|origin| origin.resumed);
-        self.life = resumed.and_then(|origin| Some((second(origin.created_ns)?, now)));
-        self
+    /// Returns the second in which the run began, as services tell it of uploads; `None` without a journal.
+    pub(super) fn created(&self) -> Option<Timestamp> {
+        let created_ns = self.written().journal.as_ref()?.origin().created_ns;
+        Timestamp::from_second(created_ns.div_euclid(1_000_000_000)).ok()
     }
 
-    /// Returns when the run and when this life began, `None` for a first life.
-    pub(super) fn life(&self) -> Option<(Timestamp, Timestamp)> {
-        self.life
+    /// Returns when the run began, `None` for a first life.
+    pub(super) fn life(&self) -> Option<Timestamp> {
+        self.written().journal.as_ref().filter(|journal| journal.origin().resumed)?;
+        self.created()
+    }
+
+    /// Tells whether what the plan saw may be long ago: a former life was there, or the run is that old.
+    pub(super) fn is_late(&self, now: Timestamp, after: SignedDuration) -> bool {
+        let written = self.written();
+        written.journal.as_ref().is_some_and(|journal| {
+            let origin = journal.origin();
+            let created = Timestamp::from_nanosecond(i128::from(origin.created_ns));
+            origin.resumed || created.is_ok_and(|created| now.duration_since(created) >= after)
+        })
     }
 
     /// Returns the uploads that other runs may go on with, `None` where that cannot be told.
@@ -200,12 +232,18 @@ impl<'a> Record<'a> {
 
     /// Writes down what happened, after it did.
     pub(super) fn append(&self, event: &Event) -> Result<(), ExecuteError> {
-        let Written { journal, state } = &mut *self.written();
+        let Written { journal, state, uploads_begun } = &mut *self.written();
+        *uploads_begun += u64::from(matches!(event, Event::UploadBegun { .. }));
         if let Some(journal) = journal {
             journal.append(event)?;
         }
         state.apply(event).expect("the steps are those of the plan");
         Ok(())
+    }
+
+    /// Returns how many uploads this life began and heard of.
+    pub(super) fn uploads_begun(&self) -> u64 {
+        self.written().uploads_begun
     }
 
     /// Makes safe what was written down: before a first part is sent.
@@ -269,5 +307,24 @@ impl Halt {
         if !self.is_asked() {
             said.await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn routes_to_one_folder_know_of_each_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let site = |name: &str| Site::Local(folder.path().join(name));
+        let ends = ["a", "a", "b"].map(|to| Ends { from: Site::Stdio, to: site(to) });
+        let routes = End::routes(&ends);
+        let target = |route: usize| match &routes[route].1 {
+            End::Local(folder) => folder.target().unwrap(),
+            End::Remote(_) | End::Stdio => panic!("it is a folder"),
+        };
+        assert!(std::ptr::eq(target(0), target(1)));
+        assert!(!std::ptr::eq(target(0), target(2)));
     }
 }

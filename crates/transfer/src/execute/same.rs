@@ -7,6 +7,7 @@ use pintail_store::{ErrorKind, StoreError};
 
 use super::running::Shared;
 use super::step::{StepFailure, Tries};
+use super::verify;
 use crate::site::Remote;
 
 /// Looks an object up, `None` where there is none. It waits for no place: whoever calls has one.
@@ -27,7 +28,10 @@ pub(super) async fn look(
     }
 }
 
-/// Tells whether an object has certain bytes: by its size, and by the checksum that the service keeps of all of them. Where it keeps none, nobody can say.
+/// Tells whether an object has certain bytes: by its size, and by the checksum that the service keeps of all of them. Where it keeps none, or one of another
+/// kind than can be told, the object is read; one that may not be read is not known to have them.
+///
+/// `checksum` is asked once, and may answer with one of another kind.
 pub(super) async fn object<E>(
     shared: &Shared<'_>,
     at: &Remote,
@@ -39,8 +43,23 @@ where
     StepFailure: From<E>,
 {
     let Some(info) = look(shared, at, key, &Head::default()).await? else { return Ok(false) };
-    match info.checksum.filter(|checksum| checksum.parts().is_none()) {
-        Some(there) if info.size_bytes == size_bytes => Ok(checksum(there.algorithm()).await? == there),
-        _ => Ok(false),
+    if info.size_bytes != size_bytes {
+        return Ok(false);
+    }
+    let kept = info.checksum.filter(|checksum| checksum.parts().is_none());
+    let ours = checksum(kept.map_or(Algorithm::Crc64Nvme, |kept| kept.algorithm())).await?;
+    if let Some(kept) = kept
+        && kept.algorithm() == ours.algorithm()
+    {
+        return Ok(kept == ours);
+    }
+    match verify::read(shared, at, key, info.etag, ours.algorithm()).await {
+        Ok(there) => Ok(there == ours),
+        Err(failure) => match failure.kind() {
+            Some(ErrorKind::PermissionDenied | ErrorKind::PreconditionFailed | ErrorKind::NotFound(_)) => {
+                Ok(false)
+            }
+            _ => Err(failure),
+        },
     }
 }

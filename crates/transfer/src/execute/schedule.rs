@@ -73,18 +73,26 @@ struct Ended {
 async fn run_job(shared: &Shared<'_>, job: Job) -> Ended {
     match job {
         Job::Step { number, step, begun, lane } => {
-            if let Some(Begun::Placed { size_bytes, proof, source, tag }) = begun {
-                let taken = Taken { size_bytes, proof, source, tag };
-                return Ended {
-                    number,
-                    step,
-                    lane: Some(lane),
-                    result: Ok(Done::Changed),
-                    taken: Some(taken),
-                };
-            }
+            let lane = Some(lane);
+            let begun = match begun {
+                // Others may have been there since the former life.
+                Some(Begun::Placed { size_bytes, proof, source, tag }) => {
+                    let taken = Taken { size_bytes, proof, source, tag };
+                    match take::is_placed(shared, &step, &taken).await {
+                        Ok(true) => {
+                            let result = Ok(Done::Changed);
+                            return Ended { number, step, lane, result, taken: Some(taken) };
+                        }
+                        Ok(false) => None,
+                        Err(failure) => {
+                            return Ended { number, step, lane, result: Err(failure), taken: None };
+                        }
+                    }
+                }
+                begun => begun,
+            };
             let result = carry_out(shared, number, &step, begun).await;
-            Ended { number, step, lane: Some(lane), result, taken: None }
+            Ended { number, step, lane, result, taken: None }
         }
         Job::Take { number, step, taken } => {
             let result = take::source(shared, &step, &taken).await;
@@ -393,11 +401,15 @@ impl<'a, 'b> Schedule<'a, 'b> {
             if !matters {
                 return Ok(());
             }
+            // Routes to one folder have one target.
+            let mut synced: Vec<&crate::local::Target> = Vec::new();
             for (from, to) in &shared.routes {
                 for end in [from, to] {
                     if let End::Local(folder) = end
                         && let Some(target) = folder.opened()
+                        && !synced.iter().any(|one| std::ptr::eq(*one, target))
                     {
+                        synced.push(target);
                         let sync = target.sync_later()?;
                         // Not on this thread where there is another one: the disk may take its time.
                         match tokio::runtime::Handle::try_current() {

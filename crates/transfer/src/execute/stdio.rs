@@ -1,11 +1,13 @@
 //! Standard input becomes an object, and an object goes to standard output.
 //!
-//! What comes from a pipe cannot be read again: a part of it is held in memory until it is taken, and nothing of it goes on in another life. What goes to
+//! What comes from a pipe cannot be read again: a part of it is held in memory until it is taken, and nothing of it goes on in another life. A pipe ends as well
+//! where the program that writes it was stopped together with this one: nothing is made of it then. What goes to
 //! standard output goes there in order; the segments of a large object are fetched ahead, as far as memory lets.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
@@ -19,11 +21,13 @@ use pintail_store::object_store::{
 };
 use pintail_store::{ErrorKind, Missing, Operation, Payload, StoreError};
 use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::time::sleep;
 
 use super::download::unreadable;
+use super::failure::again;
 use super::running::{Kind, Shared};
 use super::step::{Done, StepFailure, Tries};
-use super::upload::{condition, guarded, proof};
+use super::upload::{condition, guarded, is_changed, proof};
 use super::upload_parts::drop_upload;
 use super::{ExecuteError, StepError, same, verify};
 use crate::entry::Tag;
@@ -32,6 +36,13 @@ use crate::parts::{Growing, PART_BYTES, cut};
 use crate::plan::Step;
 use crate::policy::Guard;
 use crate::site::Remote;
+
+/// So often it is looked whether the end of the input was a stop, before an object is made of what came.
+const LOOKS: u32 = 5;
+/// So long after each other. What waits once for all of it learns nothing on a machine that stood still meanwhile.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+/// So long the request that makes the object may still take after the work was told to end; what is left of the time is for taking the upload back.
+const LAST_CALL: Duration = Duration::from_secs(1);
 
 /// Uploads standard input.
 pub(super) async fn upload(
@@ -63,6 +74,7 @@ async fn from_reader(
     let first_bytes = sizes.part_bytes(1);
     let first = fill(shared, input, first_bytes).await?;
     if (first.len() as u64) < first_bytes {
+        ended_by_itself(shared).await?;
         return put(shared, to, &key, step, first).await;
     }
     let place = shared.places.small().await;
@@ -93,6 +105,42 @@ async fn from_reader(
     ended
 }
 
+/// Makes sure that the input ended by itself. Ctrl-C goes to both ends of a pipe: the one that writes is gone at once and leaves less than all, while the stop
+/// is still on its way here.
+async fn ended_by_itself(shared: &Shared<'_>) -> Result<(), StepFailure> {
+    for _ in 0..LOOKS {
+        let said = std::pin::pin!(shared.halt.wait());
+        select(std::pin::pin!(sleep(LOOK_EVERY)), said).await;
+        if shared.halt.is_asked() || shared.context.stop.is_asked() {
+            return Err(StepFailure::Stopped);
+        }
+    }
+    Ok(())
+}
+
+/// Waits for the next part that is sent, as long as the work goes on.
+async fn next_sent<F: Future<Output = Result<PartInfo, StepFailure>>>(
+    shared: &Shared<'_>,
+    under_way: &mut FuturesUnordered<F>,
+) -> Result<Option<PartInfo>, StepFailure> {
+    match select(under_way.next(), std::pin::pin!(shared.halt.wait())).await {
+        Either::Left((sent, _)) => sent.transpose(),
+        Either::Right(_) => Err(StepFailure::Stopped),
+    }
+}
+
+/// Makes a last call, which gets a little time more when the work is told to end.
+async fn last_call<T>(shared: &Shared<'_>, call: impl Future<Output = T>) -> Result<T, StepFailure> {
+    let late = async {
+        shared.halt.wait().await;
+        sleep(LAST_CALL).await;
+    };
+    match select(std::pin::pin!(call), std::pin::pin!(late)).await {
+        Either::Left((answer, _)) => Ok(answer),
+        Either::Right(_) => Err(StepFailure::Stopped),
+    }
+}
+
 /// Writes little by one request.
 async fn put(
     shared: &Shared<'_>,
@@ -105,21 +153,26 @@ async fn put(
     let size_bytes = whole.len() as u64;
     let meter = shared.flow.meter(Kind::Small);
     let storage_class = shared.options.storage_class.clone();
-    let options = Put { condition: condition(&step.guard), storage_class, ..Put::default() };
+    let settle = async || {
+        let checksum = async |algorithm| Ok::<_, StepError>(Checksum::of(algorithm, &whole));
+        if same::object(shared, to, key, size_bytes, checksum).await? {
+            meter.reached(size_bytes);
+            return Ok(Done::Moved { size_bytes, proof: Proof::Checksum });
+        }
+        Err::<Done, StepFailure>(guarded(to, key, step).into())
+    };
+    let condition = match condition(shared, to, key, &step.guard).await {
+        Err(failure) if is_changed(&failure) => return settle().await,
+        condition => condition?,
+    };
+    let options = Put { condition, storage_class, ..Put::default() };
     let mut tries = Tries::new(shared);
     let stored = loop {
         meter.pass(size_bytes).await;
         match to.store.put(&to.bucket, key, Payload::from_bytes(whole.clone()), &options).await {
             Ok(stored) => break stored,
             Err(error) if tries.again(&error).await => {}
-            Err(error) if is_guard(&error, step) => {
-                let checksum = async |algorithm| Ok::<_, StepError>(Checksum::of(algorithm, &whole));
-                if same::object(shared, to, key, size_bytes, checksum).await? {
-                    meter.reached(size_bytes);
-                    return Ok(Done::Moved { size_bytes, proof: Proof::Checksum });
-                }
-                return Err(guarded(to, key, step).into());
-            }
+            Err(error) if is_guard(error.kind(), step) => return settle().await,
             Err(error) => return Err(error.into()),
         }
     };
@@ -131,9 +184,8 @@ async fn put(
     Ok(Done::Moved { size_bytes, proof: proof(&stored) })
 }
 
-fn is_guard(error: &StoreError, step: &Step) -> bool {
-    let refused =
-        matches!(error.kind(), ErrorKind::PreconditionFailed | ErrorKind::NotFound(Missing::Object));
+fn is_guard(kind: &ErrorKind, step: &Step) -> bool {
+    let refused = matches!(kind, ErrorKind::PreconditionFailed | ErrorKind::NotFound(Missing::Object));
     refused && step.guard != Guard::None
 }
 
@@ -150,7 +202,8 @@ async fn send(
     first: Bytes,
 ) -> Result<Done, StepFailure> {
     let mut parts: Vec<PartInfo> = Vec::new();
-    let mut hasher = shared.options.verify.then(|| Hasher::new(Algorithm::Crc64Nvme));
+    // What went by cannot be read again: its checksum tells later whether an object is made of it.
+    let mut hasher = Hasher::new(Algorithm::Crc64Nvme);
     let mut under_way = FuturesUnordered::new();
     let mut held_bytes = 0;
     let mut size_bytes = 0;
@@ -161,9 +214,7 @@ async fn send(
             let too_large = crate::parts::PartsError::ObjectTooLarge { size_bytes: sizes.object_max_bytes() };
             return Err(too_large.into());
         };
-        if let Some(hasher) = &mut hasher {
-            hasher.update(&part);
-        }
+        hasher.update(&part);
         let length_bytes = part.len() as u64;
         let is_last = length_bytes < sizes.part_bytes(u64::from(number));
         (held_bytes, size_bytes) = (held_bytes + length_bytes, size_bytes + length_bytes);
@@ -172,9 +223,8 @@ async fn send(
         let next_bytes = sizes.part_bytes(u64::from(number));
         // The next one is filled while these are sent, if there is room for it.
         while held_bytes + next_bytes > shared.options.memory_bytes
-            && let Some(sent) = under_way.next().await
+            && let Some(sent) = next_sent(shared, &mut under_way).await?
         {
-            let sent = sent?;
             held_bytes -= sent.size_bytes.unwrap_or(0);
             parts.push(sent);
         }
@@ -184,28 +234,49 @@ async fn send(
             fill_while(shared, input, next_bytes, &mut under_way, &mut parts, &mut held_bytes).await?
         };
     }
-    while let Some(sent) = under_way.next().await {
-        parts.push(sent?);
+    while let Some(sent) = next_sent(shared, &mut under_way).await? {
+        parts.push(sent);
     }
+    ended_by_itself(shared).await?;
     parts.sort_by_key(|part| part.number);
     let parts = PartList::new(parts).expect("there is a first part, and every number once");
     let checksum = parts.checksum();
-    let options = CompleteUpload { condition: condition(&step.guard), checksum };
-    let _place = shared.places.small().await;
-    let mut tries = Tries::new(shared);
-    let stored = loop {
-        match to.store.complete_upload(upload, &parts, &options).await {
-            Ok(stored) => break stored,
-            Err(error) if tries.again(&error).await => {}
-            Err(error) if is_guard(&error, step) => return Err(guarded(to, key, step).into()),
-            Err(error) => return Err(error.into()),
+    let completing = last_call(shared, async {
+        let _place = shared.places.small().await;
+        let condition = condition(shared, to, key, &step.guard).await?;
+        let options = CompleteUpload { condition, checksum };
+        again(shared, || async { Ok(to.store.complete_upload(upload, &parts, &options).await?) }).await
+    });
+    let whole = hasher.finish();
+    let stored = match completing.await? {
+        Ok(stored) => stored,
+        Err(failure) => {
+            let is_guard = is_changed(&failure) || failure.kind().is_some_and(|kind| is_guard(kind, step));
+            let may_be_done = is_guard || failure.kind() == Some(&ErrorKind::NotFound(Missing::Upload));
+            // It was completed, and the answer was lost.
+            if may_be_done && is_there(shared, to, key, size_bytes, whole).await? {
+                return Ok(Done::Moved { size_bytes, proof: Proof::Checksum });
+            }
+            return Err(if is_guard { guarded(to, key, step).into() } else { failure });
         }
     };
-    if let Some(hasher) = hasher {
-        verify::object(shared, to, key, size_bytes, hasher.finish()).await?;
+    if shared.options.verify {
+        verify::object(shared, to, key, size_bytes, whole).await?;
     }
     let proof = if checksum.is_some() { Proof::Checksum } else { proof(&stored) };
     Ok(Done::Moved { size_bytes, proof })
+}
+
+/// Tells whether an object has the bytes that went by.
+async fn is_there(
+    shared: &Shared<'_>,
+    to: &Remote,
+    key: &ObjectKey,
+    size_bytes: u64,
+    whole: Checksum,
+) -> Result<bool, StepFailure> {
+    let checksum = async |_| Ok::<_, StepError>(whole);
+    same::object(shared, to, key, size_bytes, checksum).await
 }
 
 /// Reads the next part while others are sent.
@@ -415,7 +486,9 @@ async fn segment(
         }
         let condition = ReadCondition { if_match: info.etag.clone(), ..ReadCondition::default() };
         let range = ByteRange::Slice { offset: offset + done, length_bytes: length_bytes - done };
-        let get = Get { condition, version: info.version.clone(), range: Some(range), unchecked: true };
+        // A version is named only where no tag tells the state: that takes a permission of its own (`s3:GetObjectVersion`).
+        let version = info.version.clone().filter(|_| info.etag.is_none());
+        let get = Get { condition, version, range: Some(range), unchecked: true };
         let mut failed = None;
         match from.store.get(&from.bucket, key, &get).await {
             Ok(mut got) => {
@@ -457,6 +530,9 @@ fn hand_out(shared: &Shared<'_>, bytes: &[u8]) -> Result<(), StepFailure> {
     let handed = shared.context.listener.bytes(bytes);
     handed.map_err(|error| ExecuteError::Step(Arc::new(StepError::Stdio(error))).into())
 }
+
+#[cfg(test)]
+mod endings;
 
 #[cfg(test)]
 mod tests {

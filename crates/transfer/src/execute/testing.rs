@@ -202,7 +202,7 @@ impl Stage {
             record,
             flow: Flow::new(places.clone(), 0),
             places,
-            routes: vec![(End::of(&ends.from), End::of(&ends.to))],
+            routes: End::routes(std::slice::from_ref(ends)),
             halt: Halt::default(),
             sources: std::sync::Mutex::default(),
         }
@@ -287,11 +287,35 @@ pub(super) struct Odd {
     pub(super) lacks: Vec<Operation>,
     /// It tells no checksum, and as tags its own.
     pub(super) is_silent: bool,
+    /// It tells versions, and reads none by its name: that takes a permission of its own.
+    pub(super) has_versions: bool,
+    /// What it makes of conditions in a deletion of many.
+    pub(super) conditions: Conditions,
+}
+
+/// What a store makes of the states that a deletion of many names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Conditions {
+    /// It compares them.
+    Checks,
+    /// It does not look at them.
+    Ignores,
+    /// It refuses the whole request.
+    RefusesAll(ErrorKind),
+    /// It refuses each of those objects, and reading them where that is refused too.
+    RefusesEach(ErrorKind),
 }
 
 impl Odd {
     pub(super) fn new(inner: &Arc<dyn ObjectStore>) -> Self {
-        Self { inner: Arc::clone(inner), refused: Default::default(), lacks: Vec::new(), is_silent: false }
+        Self {
+            inner: Arc::clone(inner),
+            refused: Default::default(),
+            lacks: Vec::new(),
+            is_silent: false,
+            has_versions: false,
+            conditions: Conditions::Checks,
+        }
     }
 
     fn offers(&self, operation: Operation) -> Result<(), StoreError> {
@@ -299,7 +323,10 @@ impl Odd {
         if lacks { Err(StoreError::new(ErrorKind::Unsupported, operation)) } else { Ok(()) }
     }
 
-    fn said(&self, info: ObjectInfo) -> ObjectInfo {
+    fn said(&self, mut info: ObjectInfo) -> ObjectInfo {
+        if self.has_versions {
+            info.version = Some("null".to_owned());
+        }
         if !self.is_silent {
             return info;
         }
@@ -312,6 +339,12 @@ impl Odd {
             condition.if_match = Some(ETag::new(tag.as_str().trim_start_matches("v-")));
         }
         condition
+    }
+
+    fn asked_of(&self, source: &object_store::CopySource) -> object_store::CopySource {
+        let if_match = source.if_match.clone();
+        let asked = self.asked(ReadCondition { if_match, ..ReadCondition::default() });
+        object_store::CopySource { if_match: asked.if_match, ..source.clone() }
     }
 }
 
@@ -352,6 +385,9 @@ impl ObjectStore for Odd {
         key: &ObjectKey,
         options: &object_store::Head,
     ) -> StoreResult<ObjectInfo> {
+        if self.conditions == Conditions::RefusesEach(ErrorKind::PermissionDenied) {
+            return Err(StoreError::new(ErrorKind::PermissionDenied, Operation::Head));
+        }
         let options =
             object_store::Head { condition: self.asked(options.condition.clone()), ..options.clone() };
         Ok(self.said(self.inner.head(bucket, key, &options).await?))
@@ -363,6 +399,9 @@ impl ObjectStore for Odd {
         key: &ObjectKey,
         options: &Get,
     ) -> StoreResult<object_store::Got> {
+        if self.has_versions && options.version.is_some() {
+            return Err(StoreError::new(ErrorKind::PermissionDenied, Operation::Get));
+        }
         let options = Get { condition: self.asked(options.condition.clone()), ..options.clone() };
         let got = self.inner.get(bucket, key, &options).await?;
         Ok(object_store::Got { info: self.said(got.info), ..got })
@@ -398,6 +437,17 @@ impl ObjectStore for Odd {
         self.offers(Operation::DeleteMany)?;
         let mut outcomes = Vec::new();
         for item in items {
+            let item = match (&self.conditions, &item.if_match) {
+                (Conditions::Checks, _) | (_, None) => item.clone(),
+                (Conditions::Ignores, _) => object_store::DeleteItem::from(item.key.clone()),
+                (Conditions::RefusesAll(kind), _) => {
+                    return Err(StoreError::new(kind.clone(), Operation::DeleteMany));
+                }
+                (Conditions::RefusesEach(kind), _) => {
+                    outcomes.push(Err(StoreError::new(kind.clone(), Operation::Delete)));
+                    continue;
+                }
+            };
             let refused = {
                 let mut refused = self.refused.lock().unwrap();
                 refused.iter_mut().find(|(key, _, left)| *key == item.key && *left > 0).map(
@@ -409,7 +459,7 @@ impl ObjectStore for Odd {
             };
             outcomes.push(match refused {
                 Some(error) => Err(error),
-                None => self.inner.delete(bucket, &item.key, &object_store::Delete::default()).await,
+                None => self.inner.delete_many(bucket, std::slice::from_ref(&item)).await?.remove(0),
             });
         }
         Ok(outcomes)
@@ -423,7 +473,7 @@ impl ObjectStore for Odd {
         options: &object_store::Copy,
     ) -> StoreResult<object_store::Copied> {
         self.offers(Operation::Copy)?;
-        self.inner.copy(source, bucket, key, options).await
+        self.inner.copy(&self.asked_of(source), bucket, key, options).await
     }
 
     async fn create_upload(
@@ -453,7 +503,7 @@ impl ObjectStore for Odd {
         range: Option<object_store::ByteRange>,
     ) -> StoreResult<object_store::PartInfo> {
         self.offers(Operation::UploadPartCopy)?;
-        self.inner.upload_part_copy(upload, number, source, range).await
+        self.inner.upload_part_copy(upload, number, &self.asked_of(source), range).await
     }
 
     async fn list_parts(

@@ -24,42 +24,22 @@ use super::StepError;
 use super::assembly::{Assembly, Piece, Pieces, is_upload, tag_of};
 use super::failure::again;
 use super::flow::Meter;
-use super::object::{Located, is_gone_or_changed, same_bytes};
+use super::object::{Located, ObjectCopy, is_gone_or_changed, same_bytes};
 use super::places::Kind;
-use super::running::Shared;
 use super::step::{Done, StepFailure};
 use crate::entry::Tag;
 use crate::journal::{Begun, Proof};
 use crate::parts::{Conditions, cut};
-use crate::plan::Step;
-use crate::site::Remote;
 
-/// Carries out a [`Task::CopyThrough`](crate::plan::Task::CopyThrough).
-pub(super) async fn copy(
-    shared: &Shared<'_>,
-    from: &Remote,
-    to: &Remote,
-    number: u64,
-    step: &Step,
-    begun: Option<&Begun>,
-) -> Result<Done, StepFailure> {
-    let source = Located::at(from, &step.name)?;
-    let target = Located::at(to, step.target())?;
-    let through = Through { shared, number, step, source: &source, target: &target };
-    let one_request = step.size_bytes <= shared.options.one_request_max_bytes && !is_upload(begun);
-    let proof = if one_request { through.by_one_request().await? } else { through.in_parts(begun).await? };
-    Ok(Done::Moved { size_bytes: step.size_bytes, proof })
-}
+impl ObjectCopy<'_, '_> {
+    /// Copies through this machine.
+    pub(super) async fn through(&self, begun: Option<&Begun>) -> Result<Done, StepFailure> {
+        let size_bytes = self.step.size_bytes;
+        let one_request = size_bytes <= self.shared.options.one_request_max_bytes && !is_upload(begun);
+        let proof = if one_request { self.by_one_request().await? } else { self.in_parts(begun).await? };
+        Ok(Done::Moved { size_bytes, proof })
+    }
 
-struct Through<'a, 's> {
-    shared: &'a Shared<'s>,
-    number: u64,
-    step: &'a Step,
-    source: &'a Located,
-    target: &'a Located,
-}
-
-impl Through<'_, '_> {
     async fn by_one_request(&self) -> Result<Proof, StepFailure> {
         let condition = self.target.condition(&self.step.guard).await?;
         let place = self.shared.places.small().await;
@@ -71,7 +51,7 @@ impl Through<'_, '_> {
             Err(failure) => match failure.kind() {
                 Some(ErrorKind::PreconditionFailed | ErrorKind::NotFound(pintail_store::Missing::Object)) => {
                     let tag = self.step.tag.as_ref().map(Tag::etag);
-                    self.target.settle(self.source, tag.as_ref(), &self.step.guard).await?;
+                    self.target.settle(&self.source, tag.as_ref(), &self.step.guard).await?;
                     return Ok(Proof::Checksum);
                 }
                 _ => return Err(failure),
@@ -88,7 +68,7 @@ impl Through<'_, '_> {
         condition: WriteCondition,
         meter: &Meter,
     ) -> Result<(ObjectInfo, Stored, Vec<Checksum>), StepFailure> {
-        let Located { store, bucket, key } = self.source;
+        let Located { store, bucket, key } = &self.source;
         let get = reading(self.step.tag.as_ref().map(Tag::etag), None);
         let got = store.get(bucket, key, &get).await.map_err(|error| self.of_source(error))?;
         let info = got.info;
@@ -107,7 +87,7 @@ impl Through<'_, '_> {
             storage_class: self.shared.options.storage_class.clone(),
             ..Put::default()
         };
-        let Located { store, bucket, key } = self.target;
+        let Located { store, bucket, key } = &self.target;
         match store.put(bucket, key, payload, &put).await {
             Ok(stored) => Ok((info, stored, passing.checksum().into_iter().collect())),
             Err(error) => Err(self.cause(error, &passing)),
@@ -132,7 +112,7 @@ impl Through<'_, '_> {
 
     async fn read_back(&self, info: &ObjectInfo, tag: Option<&ETag>) -> Result<Proof, StepFailure> {
         let is = self.target.look(tag).await?;
-        let same = self.target.has_bytes_of(&is, self.source, info).await?;
+        let same = self.target.has_bytes_of(&is, &self.source, info).await?;
         if same { Ok(Proof::Checksum) } else { Err(StepError::Different(self.target.words()).into()) }
     }
 
@@ -163,15 +143,16 @@ impl Through<'_, '_> {
         let assembly = Assembly {
             shared: self.shared,
             number: self.number,
-            source: self.source,
+            source: &self.source,
             info: &info,
-            target: self.target,
+            is_told: self.step.tag.is_some(),
+            target: &self.target,
             guard: &self.step.guard,
             condition,
             create,
             part_bytes,
         };
-        let pieces = Ranges { through: self, info: &info };
+        let pieces = Ranges { copy: self, info: &info };
         let assembled = match assembly.carry_out(begun, &pieces).await {
             // A part was changed on the way where nobody could see it: ranges have no checksum of their own.
             Err(StepFailure::Failed(StepError::Different(_))) => assembly.carry_out(None, &pieces).await?,
@@ -213,21 +194,21 @@ fn differs(kept: Option<&Checksum>, sum: &Checksum) -> bool {
 
 /// Pieces that are read at the source and written at the target.
 struct Ranges<'a, 's> {
-    through: &'a Through<'a, 's>,
+    copy: &'a ObjectCopy<'a, 's>,
     info: &'a ObjectInfo,
 }
 
 impl Pieces for Ranges<'_, '_> {
     async fn bring(&self, upload: &Upload, piece: Piece, meter: &Meter) -> Result<PartInfo, StepFailure> {
-        let Through { source, target, step, .. } = self.through;
+        let ObjectCopy { source, target, step, .. } = self.copy;
         let range = ByteRange::Slice { offset: piece.offset, length_bytes: piece.length_bytes };
         let get = reading(tag_of(step.tag.as_ref(), self.info), Some(range));
         let algorithm = upload.checksum.unwrap_or(Algorithm::Crc64Nvme);
-        let passing = Arc::new(Passing::new((*source).clone(), get, piece.length_bytes, algorithm));
+        let passing = Arc::new(Passing::new(source.clone(), get, piece.length_bytes, algorithm));
         let payload = Payload::from_source(piece.length_bytes, Arc::clone(&passing) as _);
-        let payload = self.through.shared.flow.metered(payload, meter);
+        let payload = self.copy.shared.flow.metered(payload, meter);
         match target.store.upload_part(upload, piece.number, payload, &UploadPart::default()).await {
-            Err(error) => Err(self.through.cause(error, &passing)),
+            Err(error) => Err(self.copy.cause(error, &passing)),
             Ok(part) => {
                 let came = passing.checksum();
                 if came.as_ref().is_some_and(|came| differs(part.checksum.as_ref(), came)) {

@@ -2,18 +2,21 @@
 //!
 //! The state of the file that is sent is the one it has when it is opened; a file that changes while it is read makes no object.
 
+use std::sync::Arc;
+
 use pintail_core::checksum::{Algorithm, Checksum};
 use pintail_core::name::ObjectKey;
 use pintail_store::object_store::{Put, Stored, Traits, WriteCondition};
 use pintail_store::{ErrorKind, Payload, StoreError};
 
+use super::failure::again;
+use super::object::Located;
+use super::origin::Origin;
 use super::running::{Folder, Kind, Shared};
 use super::step::{Done, StepFailure, Tries};
 use super::{StepError, same, traits, upload_parts, verify};
-use crate::fingerprint::Fingerprint;
 use crate::journal::{Begun, Proof};
-use crate::local::{LocalError, Source, SourceError};
-use crate::name::Platform;
+use crate::local::{Source, SourceError};
 use crate::plan::Step;
 use crate::policy::Guard;
 use crate::site::Remote;
@@ -30,7 +33,7 @@ pub(super) async fn file(
     step: &Step,
     begun: Option<Begun>,
 ) -> Result<Done, StepFailure> {
-    let path = from.path().join(step.name.path(Platform::HERE)?);
+    let origin = Origin::of(from, step)?;
     let key = step.target().key(&to.prefix)?;
     let begun = begun.filter(|begun| matches!(begun, Begun::Upload { .. }));
     if begun.is_none() {
@@ -38,36 +41,51 @@ pub(super) async fn file(
         if shared.halt.is_asked() {
             return Err(StepFailure::Stopped);
         }
-        if step.link
-            && let Some((text, seen)) = link(&path)?
-        {
-            if step.takes {
-                shared.copied_from_file(number, seen);
+        let source = match origin.open() {
+            Err(SourceError::Link(_)) if step.link => {
+                let (text, seen) = origin.link()?;
+                if step.takes {
+                    shared.copied_from_file(number, seen);
+                }
+                let modified = seen.modified();
+                let payload = Payload::from_bytes(text);
+                let traits = traits::of_link(modified, shared.options);
+                return put(shared, to, &key, step, payload, traits, None).await;
             }
-            let modified = seen.modified();
-            let payload = Payload::from_bytes(text);
-            let traits = traits::of_link(modified, shared.options);
-            return put(shared, to, &key, step, payload, traits, None).await;
-        }
-        let source = Source::open(&path)?;
+            source => source?,
+        };
         let size_bytes = source.size_bytes();
         if size_bytes <= shared.options.one_request_max_bytes {
-            if step.takes {
-                shared.copied_from_file(number, *source.fingerprint());
-            }
-            let modified = source.fingerprint().modified();
-            let traits = traits::of_file(&path, modified, source.mode(), shared.options);
-            let payload = if size_bytes <= AT_ONCE_BYTES {
-                Payload::from_bytes(source.read_whole()?)
-            } else {
-                source.slice(0, size_bytes)
-            };
-            let done = put(shared, to, &key, step, payload, traits, Some(&source)).await;
+            let done = whole(shared, &origin, to, &key, number, step, &source).await;
             drop(place);
             return done;
         }
     }
-    Box::pin(upload_parts::file(shared, &path, to, &key, number, step, begun)).await
+    Box::pin(upload_parts::file(shared, &origin, to, &key, number, step, begun)).await
+}
+
+/// Uploads a file by one request. It waits for no place: whoever calls has one.
+pub(super) async fn whole(
+    shared: &Shared<'_>,
+    origin: &Origin<'_>,
+    to: &Remote,
+    key: &ObjectKey,
+    number: u64,
+    step: &Step,
+    source: &Source,
+) -> Result<Done, StepFailure> {
+    if step.takes {
+        shared.copied_from_file(number, *source.fingerprint());
+    }
+    let size_bytes = source.size_bytes();
+    let modified = source.fingerprint().modified();
+    let traits = traits::of_file(origin.path(), modified, source.mode(), shared.options);
+    let payload = if size_bytes <= AT_ONCE_BYTES {
+        Payload::from_bytes(source.read_whole()?)
+    } else {
+        source.slice(0, size_bytes)
+    };
+    put(shared, to, key, step, payload, traits, Some(source)).await
 }
 
 /// Writes an object by one request.
@@ -82,7 +100,10 @@ async fn put(
 ) -> Result<Done, StepFailure> {
     let size_bytes = payload.length_bytes();
     let meter = shared.flow.meter(Kind::Small);
-    let condition = condition(&step.guard);
+    let condition = match condition(shared, to, key, &step.guard).await {
+        Err(failure) if is_changed(&failure) => return settle(shared, to, key, step, &payload).await,
+        condition => condition?,
+    };
     let storage_class = shared.options.storage_class.clone();
     let options = Put { condition, traits, storage_class, ..Put::default() };
     let mut tries = Tries::new(shared);
@@ -131,18 +152,27 @@ async fn refused(
         ErrorKind::PreconditionFailed | ErrorKind::NotFound(pintail_store::Missing::Object)
             if step.guard != Guard::None =>
         {
-            let size_bytes = payload.length_bytes();
-            let checksum =
-                async |algorithm: Algorithm| payload.checksum(algorithm).await.map_err(StepError::Stdio);
-            if same::object(shared, to, key, size_bytes, checksum).await? {
-                let meter = shared.flow.meter(Kind::Small);
-                meter.reached(size_bytes);
-                return Ok(Done::Moved { size_bytes, proof: Proof::Checksum });
-            }
-            Err(guarded(to, key, step).into())
+            settle(shared, to, key, step, payload).await
         }
         _ => Err(error.into()),
     }
+}
+
+/// Decides about a target that is not what it was: it may be what was to be written.
+async fn settle(
+    shared: &Shared<'_>,
+    to: &Remote,
+    key: &ObjectKey,
+    step: &Step,
+    payload: &Payload,
+) -> Result<Done, StepFailure> {
+    let size_bytes = payload.length_bytes();
+    let checksum = async |algorithm: Algorithm| payload.checksum(algorithm).await.map_err(StepError::Stdio);
+    if same::object(shared, to, key, size_bytes, checksum).await? {
+        shared.flow.meter(Kind::Small).reached(size_bytes);
+        return Ok(Done::Moved { size_bytes, proof: Proof::Checksum });
+    }
+    Err(guarded(to, key, step).into())
 }
 
 /// The error of a guard that did not hold.
@@ -151,13 +181,31 @@ pub(super) fn guarded(to: &Remote, key: &ObjectKey, step: &Step) -> StepError {
     if step.guard == Guard::Absent { StepError::Taken(shown) } else { StepError::Changed(shown) }
 }
 
-/// What must hold of the target when it is written.
-pub(super) fn condition(guard: &Guard) -> WriteCondition {
-    match guard {
+/// What must hold of the target when it is written. What was known by size and time alone is looked at for it.
+///
+/// # Errors
+/// [`StepError::Changed`] when it is not what was seen.
+pub(super) async fn condition(
+    shared: &Shared<'_>,
+    to: &Remote,
+    key: &ObjectKey,
+    guard: &Guard,
+) -> Result<WriteCondition, StepFailure> {
+    Ok(match guard {
         Guard::Absent => WriteCondition::IfAbsent,
         Guard::Match(tag) => WriteCondition::IfMatch(tag.etag()),
-        Guard::None | Guard::Unchanged { .. } => WriteCondition::None,
-    }
+        Guard::None => WriteCondition::None,
+        Guard::Unchanged { .. } => {
+            let (store, bucket) = (Arc::clone(&to.store), to.bucket.clone());
+            let target = Located { store, bucket, key: key.clone() };
+            again(shared, || target.condition(guard)).await?
+        }
+    })
+}
+
+/// Tells whether the target was found to be another one before anything was written.
+pub(super) fn is_changed(failure: &StepFailure) -> bool {
+    matches!(failure, StepFailure::Failed(StepError::Changed(_)))
 }
 
 /// How an object that was written is proved: the store checks what a checksum was sent with.
@@ -169,13 +217,5 @@ async fn read(payload: &Payload) -> Result<Checksum, StepFailure> {
     Ok(payload.checksum(Algorithm::Crc64Nvme).await.map_err(StepError::Stdio)?)
 }
 
-/// Returns the text of a symbolic link and its time, `None` where there is none.
-fn link(path: &std::path::Path) -> Result<Option<(Vec<u8>, Fingerprint)>, SourceError> {
-    let error = |source| LocalError::new("read the link", path, source);
-    let metadata = std::fs::symlink_metadata(path).map_err(error)?;
-    if !metadata.is_symlink() {
-        return Ok(None);
-    }
-    let text = std::fs::read_link(path).map_err(error)?;
-    Ok(Some((text.into_os_string().into_encoded_bytes(), Fingerprint::of(&metadata))))
-}
+#[cfg(test)]
+mod tests;

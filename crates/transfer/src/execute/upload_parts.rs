@@ -4,27 +4,24 @@
 //! part is kept if the service lists it and the file still has its checksum. What the service lists and the journal does not know was sent
 //! just before the end of the former life; it is kept by the same rule.
 
-use std::path::Path;
-
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use jiff::Timestamp;
-use pintail_core::checksum::{Algorithm, Checksum};
-use pintail_core::name::{BucketName, KeyPrefix, ObjectKey};
+use pintail_core::checksum::{Algorithm, Checksum, Hasher};
+use pintail_core::name::ObjectKey;
 use pintail_store::object_store::{
-    CompleteUpload, CreateUpload, ListParts, ListUploads, ObjectStore, PartInfo, PartList, PartNumber,
-    Upload, UploadPart,
+    CompleteUpload, CreateUpload, ListParts, PartInfo, PartList, PartNumber, Upload, UploadPart,
 };
 use pintail_store::{ErrorKind, Missing, StoreError};
 
+use super::origin::Origin;
 use super::running::{Kind, Shared};
 use super::step::{Done, StepFailure, Tries};
-use super::upload::{condition, guarded, proof};
+use super::upload::{condition, guarded, is_changed, proof, whole};
 use super::{StepError, same, traits, verify};
 use crate::entry::Tag;
 use crate::journal::{Begun, Event, PartDone, Proof};
 use crate::local::{Source, SourceError};
-use crate::parts::cut;
+use crate::parts::{PART_MAX_BYTES, PARTS_MAX, cut};
 use crate::plan::Step;
 use crate::policy::Guard;
 use crate::site::Remote;
@@ -41,10 +38,10 @@ struct Work<'a, 'b> {
     part_bytes: u64,
 }
 
-/// Uploads a file in parts.
+/// Uploads a file in parts. One that is small by now goes by one request.
 pub(super) async fn file(
     shared: &Shared<'_>,
-    path: &Path,
+    origin: &Origin<'_>,
     to: &Remote,
     key: &ObjectKey,
     number: u64,
@@ -52,10 +49,12 @@ pub(super) async fn file(
     begun: Option<Begun>,
 ) -> Result<Done, StepFailure> {
     let resumed = match begun {
-        Some(Begun::Upload { upload, part_bytes, algorithm, source: Some(seen), parts }) => {
+        Some(Begun::Upload { upload, part_bytes, algorithm, source: Some(seen), parts })
+            if makes_an_object(seen.size_bytes, part_bytes) =>
+        {
             let upload =
                 Upload { bucket: to.bucket.clone(), key: key.clone(), id: upload, checksum: algorithm };
-            match Source::reopen(path, &seen) {
+            match origin.reopen(&seen) {
                 Ok(source) => {
                     if step.takes {
                         shared.copied_from_file(number, *source.fingerprint());
@@ -83,14 +82,14 @@ pub(super) async fn file(
             drop_upload(shared, to, &upload, number).await?;
             None
         }
-        _ => {
-            take_back_unknown(shared, &*to.store, &to.bucket, key).await?;
-            None
-        }
+        _ => None,
     };
     let (work, parts) = match resumed {
         Some(resumed) => resumed,
-        None => (begin(shared, path, to, key, number, step).await?, Vec::new()),
+        None => match begin(shared, origin, to, key, number, step).await? {
+            Beginning::InParts(work) => (*work, Vec::new()),
+            Beginning::Whole(done) => return Ok(done),
+        },
     };
     match work.send(parts).await {
         Err(failure) if !shared.record.is_kept() => {
@@ -102,26 +101,44 @@ pub(super) async fn file(
     }
 }
 
+/// How a file begins to become an object.
+enum Beginning<'a, 'b> {
+    /// In parts; none was sent yet.
+    InParts(Box<Work<'a, 'b>>),
+    /// It became short since it was looked at, and went by one request.
+    Whole(Done),
+}
+
+/// Tells whether a file can become an object in parts of a size.
+fn makes_an_object(size_bytes: u64, part_bytes: u64) -> bool {
+    size_bytes > 0
+        && (1..=PART_MAX_BYTES).contains(&part_bytes)
+        && size_bytes.div_ceil(part_bytes) <= PARTS_MAX
+}
+
 /// Begins an upload, and has it in the journal before this returns.
 async fn begin<'a, 'b>(
     shared: &'a Shared<'b>,
-    path: &Path,
+    origin: &Origin<'_>,
     to: &'a Remote,
     key: &'a ObjectKey,
     number: u64,
     step: &'a Step,
-) -> Result<Work<'a, 'b>, StepFailure> {
+) -> Result<Beginning<'a, 'b>, StepFailure> {
     let _place = shared.places.small().await;
     if shared.halt.is_asked() {
         return Err(StepFailure::Stopped);
     }
-    let source = Source::open(path)?;
+    let source = origin.open()?;
+    if source.size_bytes() <= shared.options.one_request_max_bytes {
+        return Ok(Beginning::Whole(whole(shared, origin, to, key, number, step, &source).await?));
+    }
     if step.takes {
         shared.copied_from_file(number, *source.fingerprint());
     }
     let cut = cut(source.size_bytes(), &shared.conditions())?;
     let modified = source.fingerprint().modified();
-    let traits = traits::of_file(path, modified, source.mode(), shared.options);
+    let traits = traits::of_file(origin.path(), modified, source.mode(), shared.options);
     let storage_class = shared.options.storage_class.clone();
     let options = CreateUpload { traits, storage_class, ..CreateUpload::default() };
     let mut tries = Tries::new(shared);
@@ -140,7 +157,9 @@ async fn begin<'a, 'b>(
         source: Some(*source.fingerprint()),
     })?;
     shared.record.sync()?;
-    Ok(Work { shared, to, key, number, step, source, upload, part_bytes: cut.part_bytes })
+    let part_bytes = cut.part_bytes;
+    let work = Work { shared, to, key, number, step, source, upload, part_bytes };
+    Ok(Beginning::InParts(Box::new(work)))
 }
 
 impl Work<'_, '_> {
@@ -199,9 +218,7 @@ impl Work<'_, '_> {
         let known =
             known.filter(|known| known.tag == Tag::of(&listed.etag) && known.size_bytes == length_bytes);
         let Some(expected) = listed.checksum.or_else(|| known?.checksum) else { return Ok(None) };
-        // Others get their turn between two parts.
-        tokio::task::yield_now().await;
-        if self.source.checksum(offset, length_bytes, expected.algorithm())? != expected {
+        if checksum(&self.source, offset, length_bytes, expected.algorithm()).await? != expected {
             return Ok(None);
         }
         self.shared.flow.kept(length_bytes);
@@ -330,8 +347,15 @@ impl Work<'_, '_> {
         parts.sort_by_key(|part| part.number);
         let parts = PartList::new(parts).expect("every part was sent, in the order of their numbers");
         let checksum = parts.checksum();
-        let options = CompleteUpload { condition: condition(&self.step.guard), checksum };
         let place = self.shared.places.small().await;
+        let condition = match condition(self.shared, self.to, self.key, &self.step.guard).await {
+            Err(failure) if is_changed(&failure) => {
+                drop(place);
+                return self.settle().await;
+            }
+            condition => condition?,
+        };
+        let options = CompleteUpload { condition, checksum };
         let mut tries = Tries::new(self.shared);
         let completed = loop {
             match self.to.store.complete_upload(&self.upload, &parts, &options).await {
@@ -359,6 +383,7 @@ impl Work<'_, '_> {
         let size_bytes = self.source.size_bytes();
         if self.shared.options.verify {
             let checksum = self.checksum(Algorithm::Crc64Nvme).await?;
+            let _place = self.shared.places.small().await;
             verify::object(self.shared, self.to, self.key, size_bytes, checksum).await?;
         }
         Ok(Done::Moved { size_bytes, proof })
@@ -378,12 +403,7 @@ impl Work<'_, '_> {
             ErrorKind::PreconditionFailed | ErrorKind::NotFound(Missing::Object)
                 if self.step.guard != Guard::None =>
             {
-                let is_done = self.is_done().await?;
-                self.take_back().await?;
-                if is_done {
-                    return self.ended(Proof::Checksum).await;
-                }
-                Err(guarded(self.to, self.key, self.step).into())
+                self.settle().await
             }
             // These parts make no object, today or tomorrow.
             ErrorKind::ChecksumMismatch | ErrorKind::InvalidRequest => {
@@ -394,13 +414,23 @@ impl Work<'_, '_> {
         }
     }
 
+    /// Decides about a target that is not what it was: it may be what was to be written.
+    async fn settle(&self) -> Result<Done, StepFailure> {
+        let is_done = self.is_done().await?;
+        self.take_back().await?;
+        if is_done {
+            return self.ended(Proof::Checksum).await;
+        }
+        Err(guarded(self.to, self.key, self.step).into())
+    }
+
     /// Tells whether the object has the bytes of the file.
     async fn is_done(&self) -> Result<bool, StepFailure> {
         let checksum = async |algorithm: Algorithm| self.checksum(algorithm).await;
         same::object(self.shared, self.to, self.key, self.source.size_bytes(), checksum).await
     }
 
-    /// Reads the whole file for its checksum, letting others have their turn.
+    /// Reads the whole file for its checksum.
     async fn checksum(&self, algorithm: Algorithm) -> Result<Checksum, StepFailure> {
         whole_checksum(&self.source, algorithm).await
     }
@@ -422,22 +452,32 @@ enum Moment {
     Place(super::places::Place),
 }
 
-/// Reads a whole file for its checksum, and lets others have their turn meanwhile.
-async fn whole_checksum(source: &Source, algorithm: Algorithm) -> Result<Checksum, StepFailure> {
-    const PIECE_BYTES: u64 = 8 << 20;
-    if algorithm == Algorithm::Sha256 {
-        return Ok(source.checksum(0, source.size_bytes(), algorithm)?);
+/// Reads a whole file for its checksum.
+pub(super) async fn whole_checksum(source: &Source, algorithm: Algorithm) -> Result<Checksum, StepFailure> {
+    checksum(source, 0, source.size_bytes(), algorithm).await
+}
+
+/// Reads bytes of a file for their checksum, on another thread: a part may have 5 GiB, and everything else would stand still meanwhile. In pieces, so that nothing
+/// is read for long that is not waited for any more.
+async fn checksum(
+    source: &Source,
+    offset: u64,
+    length_bytes: u64,
+    algorithm: Algorithm,
+) -> Result<Checksum, StepFailure> {
+    const PIECE_BYTES: u64 = 64 << 20;
+    let mut hasher = Hasher::new(algorithm);
+    let (mut at, end) = (offset, offset + length_bytes);
+    while at < end {
+        let (from, piece_bytes, source) = (at, PIECE_BYTES.min(end - at), source.clone());
+        let read = tokio::task::spawn_blocking(move || {
+            let mut hasher = hasher;
+            source.hash(&mut hasher, from, piece_bytes).map(|()| hasher)
+        });
+        hasher = read.await.expect("reading a file does not panic")?;
+        at += piece_bytes;
     }
-    let mut whole = Checksum::of(algorithm, b"");
-    let mut at = 0;
-    while at < source.size_bytes() {
-        let length = PIECE_BYTES.min(source.size_bytes() - at);
-        let piece = source.checksum(at, length, algorithm)?;
-        whole = whole.followed_by(&piece, length).expect("a checksum of this kind follows from its pieces'");
-        at += length;
-        tokio::task::yield_now().await;
-    }
-    Ok(whole)
+    Ok(hasher.finish())
 }
 
 /// Aborts an upload that nobody will complete. One that is gone is no error.
@@ -464,31 +504,5 @@ async fn abort(shared: &Shared<'_>, to: &Remote, upload: &Upload) -> Result<(), 
     }
 }
 
-/// Aborts the uploads that a former life began just before its end, when it could not write them down any more.
-///
-/// The rule: exactly the key of a step for which the journal knows no upload; begun after the run was, and before this life; and in the journal of no
-/// other run that may go on. Whoever may not list uploads leaves them to the bucket's rules.
-pub(super) async fn take_back_unknown(
-    shared: &Shared<'_>,
-    store: &dyn ObjectStore,
-    bucket: &BucketName,
-    key: &ObjectKey,
-) -> Result<(), StepFailure> {
-    let Some((created, resumed)) = shared.record.life() else { return Ok(()) };
-    let Ok(prefix) = key.as_str().parse::<KeyPrefix>() else { return Ok(()) };
-    let _place = shared.places.small().await;
-    let Ok(page) = store.list_uploads(bucket, &ListUploads { prefix, ..ListUploads::default() }).await else {
-        return Ok(());
-    };
-    let is_ours = |at: Timestamp| at >= created && at <= resumed;
-    let unknown = page.uploads.into_iter().filter(|pending| pending.upload.key == *key);
-    let unknown: Vec<_> = unknown.filter(|pending| pending.initiated.is_some_and(is_ours)).collect();
-    if unknown.is_empty() {
-        return Ok(());
-    }
-    let Some(elsewhere) = shared.record.uploads_elsewhere() else { return Ok(()) };
-    for pending in unknown.iter().filter(|pending| !elsewhere.contains(&pending.upload.id)) {
-        super::cancel::abort(store, &pending.upload).await?;
-    }
-    Ok(())
-}
+#[cfg(test)]
+mod tests;

@@ -13,20 +13,18 @@ use pintail_store::object_store::{
     ByteRange, Copied, Copy, CreateUpload, MetadataDirective, ObjectInfo, PartInfo, Upload, WriteCondition,
 };
 
+use super::StepError;
 use super::assembly::{Assembly, Piece, Pieces, is_upload, tag_of};
 use super::failure::again;
 use super::flow::Meter;
-use super::object::{Located, same_bytes};
+use super::object::{Located, ObjectCopy, same_bytes};
 use super::places::Kind;
 use super::running::Shared;
 use super::step::{Done, StepFailure};
-use super::{StepError, through};
 use crate::entry::Tag;
 use crate::journal::{Begun, Proof};
 use crate::parts::{OBJECT_MAX_BYTES, PART_MAX_BYTES, PartsError, part_bytes};
-use crate::plan::Step;
 use crate::policy::Guard;
-use crate::site::Remote;
 
 /// Objects up to this size are copied by one request (S3 API Reference, `CopyObject`).
 pub(super) const ONE_REQUEST_MAX_BYTES: u64 = PART_MAX_BYTES;
@@ -45,6 +43,8 @@ pub(super) struct Within<'a, 's> {
     pub(super) size_bytes: u64,
     /// The state that the source must have, if the plan knows.
     pub(super) tag: Option<&'a Tag>,
+    /// It is the plan that knows it, and not a look at what is there in this life.
+    pub(super) is_told: bool,
     pub(super) guard: &'a Guard,
     /// What is said of the copy.
     pub(super) metadata: MetadataDirective,
@@ -54,46 +54,32 @@ pub(super) struct Within<'a, 's> {
     pub(super) one_request_max_bytes: u64,
 }
 
-/// Carries out a [`Task::CopyWithin`](crate::plan::Task::CopyWithin).
-pub(super) async fn copy(
-    shared: &Shared<'_>,
-    from: &Remote,
-    to: &Remote,
-    number: u64,
-    step: &Step,
-    begun: Option<&Begun>,
-) -> Result<Done, StepFailure> {
-    copy_above(shared, from, to, number, step, begun, ONE_REQUEST_MAX_BYTES).await
-}
-
-/// The same, in parts above another size.
-pub(super) async fn copy_above(
-    shared: &Shared<'_>,
-    from: &Remote,
-    to: &Remote,
-    number: u64,
-    step: &Step,
-    begun: Option<&Begun>,
-    one_request_max_bytes: u64,
-) -> Result<Done, StepFailure> {
-    let source = Located::at(from, &step.name)?;
-    let target = Located::at(to, step.target())?;
-    let within = Within {
-        shared,
-        number,
-        source: &source,
-        target: &target,
-        size_bytes: step.size_bytes,
-        tag: step.tag.as_ref(),
-        guard: &step.guard,
-        metadata: MetadataDirective::Copy,
-        storage_class: shared.options.storage_class.clone(),
-        one_request_max_bytes,
-    };
-    match within.carry_out(begun).await {
-        Err(failure) if failure.is_not_offered() => through::copy(shared, from, to, number, step, None).await,
-        Ok(proof) => Ok(Done::Moved { size_bytes: step.size_bytes, proof }),
-        Err(failure) => Err(failure),
+impl ObjectCopy<'_, '_> {
+    /// Copies within the service, in parts above a size; through this machine where the service cannot.
+    pub(super) async fn within(
+        &self,
+        one_request_max_bytes: u64,
+        begun: Option<&Begun>,
+    ) -> Result<Done, StepFailure> {
+        let (shared, step) = (self.shared, self.step);
+        let within = Within {
+            shared,
+            number: self.number,
+            source: &self.source,
+            target: &self.target,
+            size_bytes: step.size_bytes,
+            tag: step.tag.as_ref(),
+            is_told: step.tag.is_some(),
+            guard: &step.guard,
+            metadata: MetadataDirective::Copy,
+            storage_class: shared.options.storage_class.clone(),
+            one_request_max_bytes,
+        };
+        match within.carry_out(begun).await {
+            Err(failure) if failure.is_not_offered() => self.through(None).await,
+            Ok(proof) => Ok(Done::Moved { size_bytes: step.size_bytes, proof }),
+            Err(failure) => Err(failure),
+        }
     }
 }
 
@@ -183,6 +169,7 @@ impl Within<'_, '_> {
             number: self.number,
             source: self.source,
             info: &info,
+            is_told: self.is_told,
             target: self.target,
             guard: self.guard,
             condition,

@@ -6,7 +6,7 @@
 /// What ends a name in a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Separator {
-    /// The end of a line. Empty lines and lines that begin with `#` are passed over.
+    /// The end of a line. Empty lines and lines that begin with `#` are passed over; `./#name` is a name that begins with it.
     Line,
     /// A NUL, as `find -print0` writes it. Every name counts as it stands.
     Nul,
@@ -81,6 +81,13 @@ impl NameList {
             || self.holds_folder_of(folder)
     }
 
+    /// Returns the places on the list, from 0 in ascending order of names, of what holds a name: itself, and the folders that it is in.
+    pub fn places_of(&self, name: &str) -> impl Iterator<Item = usize> {
+        let folders =
+            name.match_indices('/').map(|(at, _)| &name[..=at]).filter(move |folder| *folder != name);
+        folders.chain([name]).filter_map(|name| self.position(name).ok())
+    }
+
     /// Returns how many names are on it.
     pub fn len(&self) -> usize {
         self.ranges.len()
@@ -133,8 +140,8 @@ mod tests {
 
     #[test]
     fn lists_are_read_by_line_or_by_nul() {
-        let lines = NameList::parse(b"b\r\n# no\n\na/\n./c d\nb\n", Separator::Line).unwrap();
-        assert_eq!(lines.iter().collect::<Vec<_>>(), ["a/", "b", "c d"]);
+        let lines = NameList::parse(b"b\r\n# no\n\na/\n./c d\nb\n./#yes\n", Separator::Line).unwrap();
+        assert_eq!(lines.iter().collect::<Vec<_>>(), ["#yes", "a/", "b", "c d"]);
         let nul = NameList::parse(b"#yes\0line\nbreak\0", Separator::Nul).unwrap();
         assert_eq!(nul.iter().collect::<Vec<_>>(), ["#yes", "line\nbreak"]);
         assert_eq!(NameList::parse(b"a\n\xff\n", Separator::Line), Err(ListError::NotUtf8 { number: 2 }));
@@ -150,6 +157,11 @@ mod tests {
             let list = NameList::new(names.iter().map(String::as_str)).unwrap();
             let holds = names.iter().any(|name| *name == asked || name.ends_with('/') && asked.starts_with(name.as_str()));
             prop_assert_eq!(list.holds(&asked), holds);
+            prop_assert_eq!(list.places_of(&asked).next().is_some(), holds);
+            for place in list.places_of(&asked) {
+                let name = list.iter().nth(place).unwrap();
+                prop_assert!(name == asked || name.ends_with('/') && asked.starts_with(name), "{}", name);
+            }
             if asked.ends_with('/') {
                 let below = names.iter().any(|name| name.starts_with(&asked));
                 prop_assert_eq!(list.may_hold(&asked), holds || below);

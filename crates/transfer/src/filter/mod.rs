@@ -99,11 +99,15 @@ impl Filter {
             && self.rules.may_include_below(folder)
     }
 
+    /// Tells whether it asks for sizes or times, so that names alone do not tell what takes part.
+    pub fn asks_beyond_names(&self) -> bool {
+        let limits = self.size_min_bytes.is_some() || self.size_max_bytes.is_some();
+        limits || self.modified_since.is_some() || self.modified_before.is_some()
+    }
+
     /// Tells whether it leaves everything in.
     pub fn is_open(&self) -> bool {
-        let limits = self.size_min_bytes.is_some() || self.size_max_bytes.is_some();
-        let ages = self.modified_since.is_some() || self.modified_before.is_some();
-        self.rules.is_empty() && !limits && !ages && self.only.is_none() && self.shard.is_none()
+        self.rules.is_empty() && !self.asks_beyond_names() && self.only.is_none() && self.shard.is_none()
     }
 }
 

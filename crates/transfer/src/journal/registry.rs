@@ -15,6 +15,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use pintail_core::retry::Retry;
 use pintail_core::seam::{Clock, Random};
@@ -44,6 +46,13 @@ impl RunId {
     /// Returns the name.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Returns when it began, to the second; `None` where the digits are no time.
+    pub fn created(&self) -> Option<Timestamp> {
+        let time = self.0.rsplit_once('-')?.0;
+        let time = DateTime::strptime("%Y%m%d-%H%M%S", time).ok()?;
+        TimeZone::UTC.to_timestamp(time).ok()
     }
 }
 
@@ -313,7 +322,8 @@ impl Runs {
         };
         let mut removed = Vec::new();
         for Listed { id, header, condition } in self.list()? {
-            let created_ns = header.map_or(0, |header| header.created_ns);
+            let named = || id.created().and_then(|at| i64::try_from(at.as_nanosecond()).ok());
+            let created_ns = header.map(|header| header.created_ns).or_else(named).unwrap_or(0);
             let goes = match condition {
                 Condition::Running => false,
                 Condition::NotBegun => true,

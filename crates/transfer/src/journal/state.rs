@@ -128,6 +128,7 @@ pub struct State {
     proved: u64,
     ended: Option<(i64, Outcome)>,
     last_failure: Option<String>,
+    resumptions: u64,
 }
 
 impl State {
@@ -145,6 +146,10 @@ impl State {
         let Some(step) = event.step() else {
             match event {
                 Event::Ended { at_ns, outcome } => self.ended = Some((*at_ns, *outcome)),
+                Event::Resumed { .. } => {
+                    self.ended = None;
+                    self.resumptions += 1;
+                }
                 _ => self.ended = None,
             }
             return Ok(());
@@ -185,6 +190,10 @@ impl State {
             }
             Event::SegmentDone { offset, length_bytes, checksum, .. } => {
                 if let Some(Begun::Download { segments, .. }) = self.begun.get_mut(&step) {
+                    // One that was fetched again in other pieces is known by these alone: what it was proved wrong in may be right by now.
+                    let end = offset.saturating_add(*length_bytes);
+                    segments
+                        .retain(|at, known| *at >= end || at.saturating_add(known.length_bytes) <= *offset);
                     let segment = SegmentDone { length_bytes: *length_bytes, checksum: *checksum };
                     segments.insert(*offset, segment);
                 }
@@ -218,6 +227,11 @@ impl State {
             Event::Resumed { .. } | Event::Ended { .. } => {}
         }
         Ok(())
+    }
+
+    /// Returns how often the run went on after a former life.
+    pub fn resumptions(&self) -> u64 {
+        self.resumptions
     }
 
     /// Returns what is known of a step.
@@ -345,6 +359,33 @@ mod tests {
     }
 
     #[test]
+    fn a_segment_that_was_fetched_again_in_other_pieces_is_not_known_twice() {
+        let mut state = State::new([true]);
+        let begun = Event::DownloadBegun {
+            step: 0,
+            partial: "partial".into(),
+            size_bytes: 100,
+            tag: None,
+            version: None,
+        };
+        state.apply(&begun).unwrap();
+        let checksum = Checksum::of(Algorithm::Crc64Nvme, b"");
+        for (offset, length_bytes, known) in [
+            (0, 40, &[0][..]),
+            (40, 40, &[0, 40]),
+            (80, 20, &[0, 40, 80]),
+            // The second was not what it should be, and is cut anew.
+            (60, 20, &[0, 60, 80]),
+            (40, 20, &[0, 40, 60, 80]),
+            (0, 100, &[0]),
+        ] {
+            state.apply(&Event::SegmentDone { step: 0, offset, length_bytes, checksum }).unwrap();
+            let Some(Begun::Download { segments, .. }) = state.begun(0) else { panic!("it was begun") };
+            assert_eq!(segments.keys().copied().collect::<Vec<_>>(), known);
+        }
+    }
+
+    #[test]
     fn an_end_is_an_end_until_the_run_goes_on() {
         let mut state = State::new([true]);
         state.apply(&Event::Ended { at_ns: 5, outcome: Outcome::Interrupted }).unwrap();
@@ -383,8 +424,25 @@ mod tests {
                 Some(Event::Placed { .. }) => (Some("placed".to_owned()), false),
                 _ => (None, false),
             };
-            let mut pieces: Vec<u64> = mine[last.unwrap_or(mine.len())..]
-                .iter()
+            let since = &mine[last.unwrap_or(mine.len())..];
+            // A segment counts unless a later one has bytes of it.
+            let is_replaced = |at: usize, from: u64, length: u64| {
+                since[at + 1..].iter().any(|later| match later {
+                    Event::SegmentDone { offset, length_bytes, .. } => {
+                        *offset == from
+                            || (*offset < from.saturating_add(length)
+                                && from < offset.saturating_add(*length_bytes))
+                    }
+                    _ => false,
+                })
+            };
+            let counts = |at: usize| match since[at] {
+                Event::SegmentDone { offset, length_bytes, .. } => !is_replaced(at, *offset, *length_bytes),
+                _ => true,
+            };
+            let mut pieces: Vec<u64> = (0..since.len())
+                .filter(|at| counts(*at))
+                .map(|at| since[at])
                 .filter_map(|event| match event {
                     Event::PartDone { number, .. } if is_upload => Some(u64::from(*number)),
                     Event::SegmentDone { offset, .. }

@@ -414,11 +414,32 @@ fn a_run_is_listed_with_how_it_is() {
     swept.sort();
     let mut expected = vec![ids[0].clone(), ids[1].clone()];
     expected.sort();
-    // A damaged one tells in its head how old it is.
+    // A damaged one tells in its head how old it is, and its name does where that cannot be read.
     expected.push(ids[3].clone());
     expected.sort();
     assert_eq!(swept, expected);
     assert!(matches!(runs.show(&ids[1]), Err(RegistryError::NoSuchRun(_))));
+}
+
+#[test]
+fn a_run_whose_head_cannot_be_read_is_as_old_as_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let runs = Runs::new(folder.path());
+    let clock = ManualClock::new("2026-11-27T12:00:00Z".parse().unwrap());
+    let run = runs.create(&plan(4), "sync", "0.1.0", &clock, &SeededRandom::new(1)).unwrap();
+    let id = run.id.clone();
+    drop(run);
+    let path = folder.path().join(id.as_str()).join("journal");
+    let mut bytes = fs::read(&path).unwrap();
+    // Behind the magic stands the version: this one is of a program that is yet to come.
+    bytes[MAGIC.len()] = 99;
+    fs::write(&path, bytes).unwrap();
+    assert!(matches!(runs.list().unwrap()[0].condition, Condition::Unreadable(_)));
+    let week = SignedDuration::from_hours(24 * 7);
+    let sweep = Sweep { ended_before: week, stopped_before: Some(week) };
+    assert_eq!(runs.sweep(sweep, clock.now()).unwrap(), []);
+    clock.advance(week);
+    assert_eq!(runs.sweep(sweep, clock.now()).unwrap(), [id]);
 }
 
 #[test]
@@ -433,5 +454,8 @@ fn the_name_of_a_run_leads_nowhere_else() {
     ] {
         assert!(bad.parse::<RunId>().is_err(), "{bad:?}");
     }
-    assert!("20261127-111440-3f9a1c07".parse::<RunId>().is_ok());
+    let run: RunId = "20261127-111440-3f9a1c07".parse().unwrap();
+    assert_eq!(run.created().unwrap().to_string(), "2026-11-27T11:14:40Z");
+    let never: RunId = "20261399-111440-3f9a1c07".parse().unwrap();
+    assert_eq!(never.created(), None);
 }

@@ -15,6 +15,9 @@ const PLACES_MAX: usize = 64;
 /// So many places before the first that changes within a page may change after it.
 const CARRIED_MAX: usize = 8;
 
+/// A cut falls short by one in so many of a page's names.
+const SLACK_PARTS: usize = 32;
+
 /// So many places behind the first that changes are precise enough.
 const PRECISE: usize = 10;
 
@@ -33,7 +36,7 @@ pub(super) struct Model {
     /// The value of the last name, and how far from the first one.
     at: u128,
     step: u128,
-    /// What pages differ by: a part of what the page itself spans, whatever gap is between two.
+    /// What pages differ by.
     slack: u128,
 }
 
@@ -79,9 +82,19 @@ impl Model {
         let mut model = Self { alphabet, fixed, first, last, start, places, at: 0, step: 0, slack: 0 };
         model.at = model.value(&model.last);
         model.step = model.at.saturating_sub(model.value(&model.first));
-        let own = model.at.saturating_sub(model.value(&names.first().map(chars)?));
-        model.slack = own.min(model.step) / 32;
+        model.slack = model.slack(names.iter().map(chars), names.len()).min(model.step / SLACK_PARTS as u128);
         (model.step > 0).then_some(model)
+    }
+
+    /// How far a small part of a page reaches where its names lie as they mostly do: a folder that ends within the part makes it no longer, since a cut that
+    /// fell short by a folder would leave half a page to be asked for.
+    fn slack(&self, names: impl Iterator<Item = Vec<char>>, count: usize) -> u128 {
+        let stride = (count / SLACK_PARTS).max(1);
+        let values: Vec<u128> = names.step_by(stride).map(|name| self.value(&name)).collect();
+        let mut parts: Vec<u128> = values.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).collect();
+        parts.sort_unstable();
+        let usual = parts.get(parts.len() / 2).copied().unwrap_or(0);
+        if count < SLACK_PARTS { usual / (SLACK_PARTS / count.max(1)) as u128 } else { usual }
     }
 
     /// How far so many pages reach: a little less, since what a page does not hold costs a request.
@@ -246,6 +259,30 @@ mod tests {
 
     fn model(prefix: &str, names: &[String]) -> Option<Model> {
         Model::of(prefix, None, &names.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    /// Pages of two folders with five hundred files each: a cut is near the end of the second folder, not of the first.
+    #[test]
+    fn a_cut_in_numbered_folders_falls_short_by_files_and_not_by_a_folder() {
+        let name = |number: usize| format!("p/folder-{:04}/file-{number:07}.bin", number / 500);
+        for page in 1..20 {
+            let names: Vec<String> = (page * 1000..(page + 1) * 1000).map(name).collect();
+            let before = name(page * 1000 - 1);
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let model = Model::of("p/", Some(&before), &names).unwrap();
+            let cuts = model.after(4, 1);
+            for (number, cut) in (1..).zip(&cuts) {
+                let keys =
+                    (0..100_000).map(name).filter(|key| key.as_str() > names[999] && key <= cut).count();
+                assert!(
+                    (number * 960..=number * 1000).contains(&keys),
+                    "{page}, {number}: {cut} holds {keys}"
+                );
+            }
+            let beyond = model.beyond(&cuts[0], 1).unwrap();
+            let keys = (0..100_000).map(name).filter(|key| *key > cuts[0] && *key <= beyond).count();
+            assert!((960..=1000).contains(&keys), "{page}: {beyond} holds {keys}");
+        }
     }
 
     #[test]

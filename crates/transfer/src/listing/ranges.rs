@@ -61,6 +61,8 @@ pub(super) struct Ranges {
     useful: u64,
     wasted: u64,
     fastest: Duration,
+    /// The very first key, as far as one is known.
+    first: Option<String>,
     /// The last key of the ranges that were given out.
     given: Option<String>,
     /// How names were built on the page that was farthest.
@@ -102,6 +104,7 @@ impl Ranges {
             useful: 0,
             wasted: 0,
             fastest: Duration::MAX,
+            first: None,
             given: None,
             model: None,
             plain: false,
@@ -217,9 +220,21 @@ impl Ranges {
         // Where that is not known, the cut it begins with is near.
         let before = self.key_before(index).or_else(|| self.list[index].after.clone());
         let range = &mut self.list[index];
-        if let Some(after) = &range.after {
-            // A service that does not know `StartAfter` begins anew each time; what was seen is passed over.
+        if let (Some(after), Some(begins)) = (&range.after, page.first().map(|object| object.key.as_str())) {
+            // A page that goes on may begin with the key that the last one ended with. A service that does not know `StartAfter` begins anew
+            // with the first of all keys. Any other key that comes too late comes in another order than that of bytes.
+            let may_begin = match (&range.continuation, &self.first) {
+                (Some(_), _) => begins >= after.as_str(),
+                (None, Some(first)) => begins > after.as_str() || begins <= first.as_str(),
+                (None, None) => true,
+            };
+            if !may_begin {
+                return Err(Unordered);
+            }
             page.retain(|object| object.key.as_str() > after.as_str());
+        }
+        if self.first.is_none() {
+            self.first = page.first().map(|object| object.key.to_string());
         }
         let reached = page.last().map(|object| object.key.to_string());
         let inside = match &range.upto {
@@ -411,6 +426,60 @@ mod tests {
                 assert!(later.clone().all(|key| key > upto), "{self:?}");
             }
         }
+    }
+
+    const SOON: Duration = Duration::from_millis(1);
+
+    /// A service that orders keys by UTF-16: `Ａ` stands behind letters that are written with two units there, and before them in UTF-8.
+    #[test]
+    fn an_order_that_breaks_between_two_pages_is_seen() {
+        let mut ranges = Ranges::new("x/", 1);
+        let first = ranges.next_request().unwrap();
+        let page = vec![object("x/a"), object("x/😀")];
+        ranges.answer(first.id, page, Some("2".into()), SOON).unwrap();
+        assert_eq!(ranges.pop().unwrap().len(), 2);
+        let second = ranges.next_request().unwrap();
+        assert_eq!(second.continuation.as_deref(), Some("2"));
+        assert_eq!(ranges.answer(second.id, vec![object("x/Ａ")], None, SOON), Err(Unordered));
+    }
+
+    #[test]
+    fn a_page_may_begin_with_the_key_that_the_last_one_ended_with() {
+        let mut ranges = Ranges::new("x/", 1);
+        let first = ranges.next_request().unwrap();
+        ranges.answer(first.id, vec![object("x/a"), object("x/b")], Some("2".into()), SOON).unwrap();
+        assert_eq!(ranges.pop().unwrap().len(), 2);
+        let second = ranges.next_request().unwrap();
+        ranges.answer(second.id, vec![object("x/b"), object("x/c")], None, SOON).unwrap();
+        assert_eq!(ranges.pop().unwrap(), [object("x/c")]);
+    }
+
+    /// Two ranges, the first of which is listed already.
+    fn cut_at(cut: &str) -> (Ranges, Request) {
+        let mut ranges = Ranges::new("x/", 1);
+        let behind = ranges.range(Some(cut.to_owned()), None);
+        ranges.list.push_back(behind);
+        ranges.list[0].upto = Some(cut.to_owned());
+        let first = ranges.next_request().unwrap();
+        ranges.answer(first.id, vec![object("x/a"), object(cut)], Some("2".into()), SOON).unwrap();
+        assert_eq!(ranges.pop().unwrap().len(), 2);
+        let second = ranges.next_request().unwrap();
+        assert_eq!((second.start_after.as_deref(), &second.continuation), (Some(cut), &None));
+        (ranges, second)
+    }
+
+    #[test]
+    fn an_order_that_breaks_between_two_ranges_is_seen() {
+        let (mut ranges, second) = cut_at("x/😀");
+        assert_eq!(ranges.answer(second.id, vec![object("x/Ａ")], None, SOON), Err(Unordered));
+    }
+
+    #[test]
+    fn a_service_may_begin_anew_where_it_does_not_know_start_after() {
+        let (mut ranges, second) = cut_at("x/m");
+        let page = ["x/a", "x/m", "x/n"].map(object).to_vec();
+        ranges.answer(second.id, page, None, SOON).unwrap();
+        assert_eq!(ranges.pop().unwrap(), [object("x/n")]);
     }
 
     proptest! {

@@ -3,7 +3,9 @@
 //! A person chooses a folder; nothing below it is trusted. Reading follows links only where that was asked for; writing goes through
 //! the folder's own handle, step by step, and follows none ([`target`]).
 
+pub(crate) mod folding;
 pub mod partial;
+mod reading;
 pub mod source;
 pub mod target;
 pub mod walk;
@@ -11,7 +13,7 @@ pub mod walk;
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub use partial::{Creation, Partial, PartialError, Publish, Segment, SyncPolicy};
+pub use partial::{Creation, Partial, PartialError, PartialWriter, Publish, Segment, SyncPolicy};
 pub use source::{Source, SourceError, Tally};
 pub use target::{Target, TargetError};
 pub use walk::{Found, Links, Unfit, Walk, WalkOptions};

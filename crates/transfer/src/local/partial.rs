@@ -93,7 +93,7 @@ pub struct Partial {
     shown: PathBuf,
     name: OsString,
     temporary: String,
-    file: File,
+    file: Arc<File>,
     creation: Creation,
     /// It stays when this is dropped.
     stays: AtomicBool,
@@ -169,7 +169,7 @@ impl Partial {
             shown,
             name,
             temporary,
-            file,
+            file: Arc::new(file),
             creation: Creation::New,
             stays: AtomicBool::new(false),
         })
@@ -210,12 +210,14 @@ impl Partial {
         if !metadata.is_file() || metadata.len() != size_bytes {
             return Ok(None);
         }
+        let folder = Arc::new(folder);
+        target.writes_to(&folder);
         Ok(Some(Self {
-            folder: Arc::new(folder),
+            folder,
             shown: target.path().join(path),
             name,
             temporary: temporary.to_owned(),
-            file,
+            file: Arc::new(file),
             creation: Creation::Resumed,
             stays: AtomicBool::new(false),
         }))
@@ -231,14 +233,6 @@ impl Partial {
         self.creation
     }
 
-    /// Takes the space at once and gives the file its length: a full disk is known before the first byte, and the file is not scattered.
-    ///
-    /// # Errors
-    /// When there is no space.
-    pub fn reserve(&self, size_bytes: u64) -> Result<(), LocalError> {
-        reserve(&self.file, size_bytes).map_err(|error| self.local("reserve space for", error))
-    }
-
     /// Writes bytes to their place. Several may write at once.
     ///
     /// # Errors
@@ -247,12 +241,9 @@ impl Partial {
         write_all_at(&self.file, bytes, offset).map_err(|error| self.local("write", error))
     }
 
-    /// Makes what was written safe, so that the journal may tell of it.
-    ///
-    /// # Errors
-    /// When the system refuses.
-    pub fn sync(&self) -> Result<(), LocalError> {
-        self.file.sync_data().map_err(|error| self.local("make safe", error))
+    /// Returns what other threads write to the file with.
+    pub fn writer(&self) -> PartialWriter {
+        PartialWriter { file: Arc::clone(&self.file), shown: self.shown.clone() }
     }
 
     /// Reads the whole file for its checksum.
@@ -322,6 +313,7 @@ impl Partial {
         if publish.sync != SyncPolicy::None {
             self.file.sync_all().map_err(error)?;
         }
+        let claim = target.claim(&self.folder, path, &self.temporary)?;
         let temporary = OsStr::new(&self.temporary);
         if *guard == Guard::Absent {
             match rename_to_free(&self.folder, temporary, &self.folder, &self.name) {
@@ -333,6 +325,7 @@ impl Partial {
         } else {
             self.folder.rename(temporary, &self.folder, &self.name).map_err(error)?;
         }
+        claim.keep();
         self.stays.store(true, Ordering::Relaxed);
         if publish.sync == SyncPolicy::Full {
             sync_folder(&self.folder).map_err(error)?;
@@ -370,6 +363,45 @@ impl Partial {
             left -= piece.len() as u64;
         }
         Ok(hasher.finish())
+    }
+
+    fn local(&self, action: &'static str, source: io::Error) -> LocalError {
+        LocalError::new(action, &self.shown, source)
+    }
+}
+
+/// The file of a [`Partial`], for other threads.
+#[derive(Clone, Debug)]
+pub struct PartialWriter {
+    file: Arc<File>,
+    shown: PathBuf,
+}
+
+impl PartialWriter {
+    /// Takes the space at once and gives the file its length: a full disk is known before the first byte, and the file is not scattered. A file system in
+    /// memory is asked only whether there is space: nothing is scattered there, and to take a page and to fill it later costs as much as to copy it twice
+    /// (a third of the time of a download of 4 GiB).
+    ///
+    /// # Errors
+    /// When there is no space.
+    pub fn reserve(&self, size_bytes: u64) -> Result<(), LocalError> {
+        reserve(&self.file, size_bytes).map_err(|error| self.local("reserve space for", error))
+    }
+
+    /// Writes bytes to their place.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn write_at(&self, bytes: &[u8], offset: u64) -> Result<(), LocalError> {
+        write_all_at(&self.file, bytes, offset).map_err(|error| self.local("write", error))
+    }
+
+    /// Makes what was written safe.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn sync(&self) -> Result<(), LocalError> {
+        self.file.sync_data().map_err(|error| self.local("make safe", error))
     }
 
     fn local(&self, action: &'static str, source: io::Error) -> LocalError {
@@ -417,10 +449,30 @@ fn reserve(file: &File, size_bytes: u64) -> io::Result<()> {
     if size_bytes == 0 {
         return file.set_len(0);
     }
+    if let Some(free_bytes) = free_in_memory(file)? {
+        if free_bytes < size_bytes {
+            return Err(rustix::io::Errno::NOSPC.into());
+        }
+        return file.set_len(size_bytes);
+    }
     match fallocate(file, FallocateFlags::empty(), 0, size_bytes) {
         Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => file.set_len(size_bytes),
         reserved => Ok(reserved?),
     }
+}
+
+/// Returns the space that is left where files are kept in memory (tmpfs), `None` elsewhere. One without a limit has as much as there can be.
+#[cfg(target_os = "linux")]
+fn free_in_memory(file: &File) -> io::Result<Option<u64>> {
+    // TMPFS_MAGIC of linux/magic.h
+    const TMPFS: u64 = 0x0102_1994;
+    let system = rustix::fs::fstatfs(file)?;
+    if u64::try_from(system.f_type).ok() != Some(TMPFS) {
+        return Ok(None);
+    }
+    let block_bytes = u64::try_from(system.f_bsize).unwrap_or(0);
+    let is_limited = system.f_blocks > 0;
+    Ok(Some(if is_limited { system.f_bavail.saturating_mul(block_bytes) } else { u64::MAX }))
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -475,7 +527,7 @@ mod tests {
         let path = Path::new("a/b/file");
         let random = SeededRandom::new(1);
         let partial = Partial::create(&target, path, &random).unwrap();
-        partial.reserve(10).unwrap();
+        partial.writer().reserve(10).unwrap();
         partial.write_at(b"world", 5).unwrap();
         partial.write_at(b"hello", 0).unwrap();
         assert!(!folder.path().join(path).exists());
@@ -563,10 +615,10 @@ mod tests {
         let path = Path::new("sub/file");
         let partial = Partial::create(&target, path, &SeededRandom::new(4)).unwrap();
         let name = partial.temporary_name().to_owned();
-        partial.reserve(30).unwrap();
+        partial.writer().reserve(30).unwrap();
         partial.write_at(b"0123456789", 0).unwrap();
         partial.write_at(b"abcdefghij", 20).unwrap();
-        partial.sync().unwrap();
+        partial.writer().sync().unwrap();
         partial.keep();
         let segment = |offset, data: &[u8]| Segment {
             offset,
@@ -599,7 +651,7 @@ mod tests {
             let (folder, target) = target();
             let path = Path::new("file");
             let partial = Partial::create(&target, path, &SeededRandom::new(seed)).unwrap();
-            partial.reserve(content.len() as u64).unwrap();
+            partial.writer().reserve(content.len() as u64).unwrap();
             let mut pieces: Vec<(usize, &[u8])> = content.chunks(piece).enumerate().collect();
             pieces.sort_by_key(|(index, _)| (*index as u64 ^ seed).wrapping_mul(0x9E37_79B9_7F4A_7C15));
             for (index, bytes) in pieces {

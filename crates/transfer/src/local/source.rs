@@ -10,7 +10,7 @@ use pintail_core::checksum::{Algorithm, Checksum, Hasher};
 use pintail_core::retry::Retry;
 use pintail_store::Payload;
 
-use super::LocalError;
+use super::{LocalError, Target};
 use crate::fingerprint::Fingerprint;
 use crate::positioned::read_at;
 
@@ -29,6 +29,9 @@ pub enum SourceError {
     /// It is not what it was when it was opened, or when an upload of it was begun.
     #[error("{} changed while it was read", .0.display())]
     Changed(PathBuf),
+    /// A symbolic link stands in its place or on the way to it, and none was to be followed.
+    #[error("a symbolic link leads to {}", .0.display())]
+    Link(PathBuf),
 }
 
 impl SourceError {
@@ -73,7 +76,19 @@ impl Source {
     /// When it is none or cannot be read.
     pub fn open(path: &Path) -> Result<Self, SourceError> {
         let error = |source| LocalError::new("read", path, source);
-        let file = open_without_waiting(path).map_err(error)?;
+        Self::of(open_without_waiting(path).map_err(error)?, path)
+    }
+
+    /// Opens a regular file below a folder. No link is followed, neither in its place nor on the way.
+    ///
+    /// # Errors
+    /// [`SourceError::Link`] where there is one; when it is no file or cannot be read.
+    pub fn below(folder: &Target, path: &Path) -> Result<Self, SourceError> {
+        Self::of(folder.open_below(path)?, &folder.path().join(path))
+    }
+
+    fn of(file: File, path: &Path) -> Result<Self, SourceError> {
+        let error = |source| LocalError::new("read", path, source);
         let metadata = file.metadata().map_err(error)?;
         // Files of `/proc` say that they are empty and are not.
         let hides_its_size = metadata.len() == 0 && read_at(&file, &mut [0], 0).is_ok_and(|count| count > 0);
@@ -89,12 +104,15 @@ impl Source {
     /// # Errors
     /// [`SourceError::Changed`] when it is not.
     pub fn reopen(path: &Path, before: &Fingerprint) -> Result<Self, SourceError> {
-        let source = Self::open(path)?;
-        if source.seen.is_same_content(before) {
-            Ok(source)
-        } else {
-            Err(SourceError::Changed(path.to_owned()))
-        }
+        Self::open(path)?.still(before)
+    }
+
+    /// Returns it if it is what it was before.
+    ///
+    /// # Errors
+    /// [`SourceError::Changed`] when it is not.
+    pub fn still(self, before: &Fingerprint) -> Result<Self, SourceError> {
+        if self.seen.is_same_content(before) { Ok(self) } else { Err(SourceError::Changed(self.path)) }
     }
 
     /// Returns the state of the file when it was opened.
@@ -185,13 +203,22 @@ impl Source {
         algorithm: Algorithm,
     ) -> Result<Checksum, SourceError> {
         let mut hasher = Hasher::new(algorithm);
+        self.hash(&mut hasher, offset, length_bytes)?;
+        Ok(hasher.finish())
+    }
+
+    /// Reads some bytes of the file into a checksum that is computed piece by piece.
+    ///
+    /// # Errors
+    /// When they cannot be read, or the file changed.
+    pub fn hash(&self, hasher: &mut Hasher, offset: u64, length_bytes: u64) -> Result<(), SourceError> {
         let (mut at, mut left) = (offset, length_bytes);
         while let Some((piece, next)) = next_piece(&self.file, self.seen, at, left) {
             let piece = piece.map_err(|error| self.unreadable(error))?;
             hasher.update(&piece);
             (at, left) = next;
         }
-        Ok(hasher.finish())
+        Ok(())
     }
 
     fn unreadable(&self, error: io::Error) -> SourceError {

@@ -4,6 +4,7 @@
 //! file, or a link that somebody planted would lead out. What a path may be made of is decided before ([`Name::path`](crate::name::Name::path)); here the
 //! file system is held to it a second time.
 
+use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
@@ -17,8 +18,9 @@ use pintail_core::retry::Retry;
 
 use super::LocalError;
 use crate::entry::{Meaning, Modified};
-use crate::fingerprint::ns_of;
+use crate::fingerprint::{Fingerprint, ns_of};
 use crate::name::rule::is_unfinished;
+use crate::name::{exact_path, folded_path};
 use crate::policy::Guard;
 
 /// Why something below a folder cannot be made, changed or removed.
@@ -42,6 +44,9 @@ pub enum TargetError {
     /// What is there is not what was looked at.
     #[error("{} changed since it was looked at", .0.display())]
     Changed(PathBuf),
+    /// The file system takes the name for that of another file which was put there before.
+    #[error("the file system takes {} for another file that was just put there", .0.display())]
+    Twin(PathBuf),
 }
 
 impl TargetError {
@@ -54,10 +59,14 @@ impl TargetError {
 /// A folder that is written below.
 #[derive(Debug)]
 pub struct Target {
-    root: Dir,
+    pub(super) root: Dir,
     path: PathBuf,
     /// Folders that were walked to a moment ago: files come folder by folder.
     walked: Mutex<Vec<Walked>>,
+    /// What was put in folders that take names in other letter case for the same: what all those names have in common, and a number for the one it was.
+    claimed: Mutex<HashMap<u64, u64>>,
+    /// The file systems that files are written to, by a folder on each.
+    disks: Mutex<Vec<(u64, Arc<Dir>)>>,
 }
 
 /// A folder that was walked to.
@@ -66,7 +75,35 @@ struct Walked {
     path: PathBuf,
     folder: Arc<Dir>,
     at: Instant,
+    /// Whether names in it are one that differ in letter case alone, once that was asked.
+    folds: Option<bool>,
 }
+
+/// The place of a file that is about to be put there.
+#[derive(Debug)]
+pub(super) struct Claim<'a> {
+    claimed: &'a Mutex<HashMap<u64, u64>>,
+    /// What is taken back when the file is not put there.
+    taken: Option<u64>,
+}
+
+impl Claim<'_> {
+    /// Says that the file is there.
+    pub(super) fn keep(mut self) {
+        self.taken = None;
+    }
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        if let Some(taken) = self.taken {
+            self.claimed.lock().expect("no holder of this lock panics").remove(&taken);
+        }
+    }
+}
+
+/// So many files of folders that fold are remembered, some 24 MB; the plan has looked at more.
+const CLAIMED_MAX: usize = 1 << 20;
 
 /// So many folders are remembered.
 const WALKED_MAX: usize = 16;
@@ -81,9 +118,23 @@ impl Target {
     /// When it cannot be made or opened.
     pub fn open(path: &Path) -> Result<Self, LocalError> {
         std::fs::create_dir_all(path).map_err(|error| LocalError::new("make the folder", path, error))?;
+        Self::existing(path)
+    }
+
+    /// Opens a folder that a person named, links included, and that has to be there.
+    ///
+    /// # Errors
+    /// When it is not, or cannot be opened.
+    pub fn existing(path: &Path) -> Result<Self, LocalError> {
         let root = Dir::open_ambient_dir(path, ambient_authority());
         let root = root.map_err(|error| LocalError::new("open the folder", path, error))?;
-        Ok(Self { root, path: path.to_owned(), walked: Mutex::default() })
+        Ok(Self {
+            root,
+            path: path.to_owned(),
+            walked: Mutex::default(),
+            claimed: Mutex::default(),
+            disks: Mutex::default(),
+        })
     }
 
     /// Returns the folder's path, as it was named.
@@ -204,6 +255,15 @@ impl Target {
 
     /// Opens the folder that a path lies in, and makes it if it is not there. One that was walked to a moment ago is not walked to again.
     pub(super) fn place(&self, path: &Path) -> Result<(Arc<Dir>, OsString), TargetError> {
+        self.folder_of(path, Missing::Make)
+    }
+
+    /// Opens the folder that a path lies in, or takes the one that was walked to a moment ago.
+    pub(super) fn folder_of(
+        &self,
+        path: &Path,
+        missing: Missing,
+    ) -> Result<(Arc<Dir>, OsString), TargetError> {
         let mut components = path.components();
         let Some(Component::Normal(name)) = components.next_back() else {
             return Err(TargetError::NotBelow(path.to_owned()));
@@ -215,13 +275,71 @@ impl Target {
         {
             return Ok((Arc::clone(&found.folder), name.to_owned()));
         }
-        let folder = Arc::new(self.walk(above.components(), path, Missing::Make)?);
+        let folder = Arc::new(self.walk(above.components(), path, missing)?);
+        if missing == Missing::Make {
+            self.writes_to(&folder);
+        }
         walked.retain(|walked| walked.path != above && walked.at.elapsed() < WALKED_FOR);
         if walked.len() == WALKED_MAX {
             walked.remove(0);
         }
-        walked.push(Walked { path: above.to_owned(), folder: Arc::clone(&folder), at: Instant::now() });
+        walked.push(Walked {
+            path: above.to_owned(),
+            folder: Arc::clone(&folder),
+            at: Instant::now(),
+            folds: None,
+        });
         Ok((folder, name.to_owned()))
+    }
+
+    /// Claims the place of a file in a folder where `temporary` of ours is. A folder that takes names in other letter case for the same would replace one file of
+    /// a run by another; there a second name is refused.
+    ///
+    /// # Errors
+    /// [`TargetError::Twin`].
+    pub(super) fn claim(&self, folder: &Dir, path: &Path, temporary: &str) -> Result<Claim<'_>, TargetError> {
+        let mut claim = Claim { claimed: &self.claimed, taken: None };
+        if self.folds(folder, path, temporary) {
+            let common = folded_path(path);
+            let mut claimed = self.claimed.lock().expect("no holder of this lock panics");
+            let exact = exact_path(path);
+            match claimed.get(&common) {
+                None if claimed.len() == CLAIMED_MAX => {}
+                None => {
+                    claimed.insert(common, exact);
+                    claim.taken = Some(common);
+                }
+                // The same one, put there anew.
+                Some(before) if *before == exact => {}
+                Some(_) => return Err(TargetError::Twin(self.path.join(path))),
+            }
+        }
+        Ok(claim)
+    }
+
+    /// Tells whether the folder of a path takes names in other letter case for the same: whether it finds a file of ours by its name in upper case.
+    fn folds(&self, folder: &Dir, path: &Path, temporary: &str) -> bool {
+        let above = path.parent().unwrap_or_else(|| Path::new(""));
+        let known = |walked: &&mut Walked| walked.path == above;
+        let mut walked = self.walked.lock().expect("no holder of this lock panics");
+        let mut walked = walked.iter_mut().find(known);
+        if let Some(folds) = walked.as_ref().and_then(|walked| walked.folds) {
+            return folds;
+        }
+        let folds = folder.symlink_metadata(temporary.to_ascii_uppercase()).is_ok();
+        if let Some(walked) = &mut walked {
+            walked.folds = Some(folds);
+        }
+        folds
+    }
+
+    /// Remembers the file system of a folder that is written to: another one may be mounted below.
+    pub(super) fn writes_to(&self, folder: &Arc<Dir>) {
+        let Some(device) = device(folder) else { return };
+        let mut disks = self.disks.lock().expect("no holder of this lock panics");
+        if !disks.iter().any(|(known, _)| *known == device) {
+            disks.push((device, Arc::clone(folder)));
+        }
     }
 
     /// Forgets which folders were walked to: one of them is gone.
@@ -229,7 +347,7 @@ impl Target {
         self.walked.lock().expect("no holder of this lock panics").clear();
     }
 
-    /// Returns what makes everything safe that was written to the file system of the folder, by whomever; for another thread, since the disk may take its
+    /// Returns what makes everything safe that was written to the file systems of the folder and of those below that files were put in, by whomever; for another thread, since the disk may take its
     /// time. Where the system has no such call it does nothing.
     ///
     /// # Errors
@@ -238,10 +356,18 @@ impl Target {
         let error = |path: &Path, source| LocalError::new("make safe what is in", path, source);
         let root = self.root.try_clone().map_err(|source| error(&self.path, source))?;
         let path = self.path.clone();
-        Ok(move || sync_all(&root).map_err(|source| error(&path, source)))
+        let own = device(&root);
+        let disks = self.disks.lock().expect("no holder of this lock panics");
+        let others = disks.iter().filter(|(device, _)| Some(*device) != own);
+        let others: Vec<Arc<Dir>> = others.map(|(_, folder)| Arc::clone(folder)).collect();
+        drop(disks);
+        Ok(move || {
+            let mut all = std::iter::once(&root).chain(others.iter().map(|folder| &**folder));
+            all.try_for_each(sync_all).map_err(|source| error(&path, source))
+        })
     }
 
-    /// Makes a symbolic link, which is not followed. What it leads to is up to its text, and may lie anywhere or nowhere.
+    /// Makes a symbolic link with a time of its own, which is not followed. What it leads to is up to its text, and may lie anywhere or nowhere.
     ///
     /// # Errors
     /// [`TargetError::Taken`] and [`TargetError::Changed`] when the guard does not hold; when the system refuses, or has no such links.
@@ -249,6 +375,7 @@ impl Target {
         &self,
         path: &Path,
         text: &OsStr,
+        modified: Modified,
         guard: &Guard,
         number: u64,
     ) -> Result<(), TargetError> {
@@ -257,12 +384,17 @@ impl Target {
         if folder.symlink_metadata(&name).is_ok_and(|there| there.is_dir()) {
             return Err(TargetError::NotAFile(self.path.join(path)));
         }
-        let temporary = crate::name::rule::unfinished(number);
-        let temporary = OsStr::new(&temporary);
+        let unfinished = crate::name::rule::unfinished(number);
+        let temporary = OsStr::new(&unfinished);
         let error = |error| self.local("make the link", path, error);
         // Left by a former life: the number is the run's own.
         let _ = folder.remove_file(temporary);
         make_link(&folder, text, temporary).map_err(error)?;
+        // A file system that keeps no times is no reason to fail.
+        let _ = set_link_time(&folder, temporary, modified);
+        let claim = self.claim(&folder, path, &unfinished).inspect_err(|_| {
+            let _ = folder.remove_file(temporary);
+        })?;
         let renamed = if *guard == Guard::Absent {
             rename_to_free(&folder, temporary, &folder, &name)
         } else {
@@ -273,9 +405,11 @@ impl Target {
             if *guard == Guard::Absent && refused.kind() == io::ErrorKind::AlreadyExists {
                 TargetError::Taken(self.path.join(path))
             } else {
-                error(refused).into()
+                TargetError::from(error(refused))
             }
-        })
+        })?;
+        claim.keep();
+        Ok(())
     }
 
     /// Returns the text of a symbolic link, `None` where there is none.
@@ -331,8 +465,15 @@ impl Target {
             (Ok(_), Guard::Absent) => Err(TargetError::Taken(self.path.join(path))),
             (Err(_), Guard::Absent) => Ok(()),
             (Ok(metadata), Guard::Unchanged { size_bytes, modified: seen }) => {
-                let is_same =
-                    metadata.is_file() && metadata.len() == *size_bytes && modified(&metadata) == *seen;
+                let is_same = if metadata.is_symlink() {
+                    // Two ways with links that are followed: it was looked at through the link, and the link is what goes.
+                    std::fs::metadata(self.path.join(path)).is_ok_and(|there| {
+                        let state = Fingerprint::of(&there);
+                        there.is_file() && state.size_bytes == *size_bytes && state.modified() == *seen
+                    })
+                } else {
+                    metadata.is_file() && metadata.len() == *size_bytes && modified(&metadata) == *seen
+                };
                 if is_same { Ok(()) } else { Err(TargetError::Changed(self.path.join(path))) }
             }
             (Err(_), Guard::Unchanged { .. }) => Err(TargetError::Changed(self.path.join(path))),
@@ -437,6 +578,18 @@ pub(super) fn open_file(folder: &Dir, name: &OsStr, access: Access) -> io::Resul
     Ok(folder.open_with(name, &options)?.into_std())
 }
 
+/// Returns a number for the file system of a folder.
+#[cfg(unix)]
+fn device(folder: &Dir) -> Option<u64> {
+    use cap_std::fs::MetadataExt;
+    folder.dir_metadata().ok().map(|metadata| metadata.dev())
+}
+
+#[cfg(not(unix))]
+fn device(_folder: &Dir) -> Option<u64> {
+    None
+}
+
 #[cfg(target_os = "linux")]
 fn sync_all(folder: &Dir) -> io::Result<()> {
     use rustix::fs::{Mode, OFlags, openat, syncfs};
@@ -460,6 +613,27 @@ fn make_link(_folder: &Dir, _text: &OsStr, _name: &OsStr) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
+/// Sets the time of a link, and not of what it leads to.
+#[cfg(unix)]
+fn set_link_time(folder: &Dir, name: &OsStr, time: Modified) -> io::Result<()> {
+    use rustix::fs::{AtFlags, Timespec, Timestamps, UTIME_OMIT, utimensat};
+    let Some(at) = time.timestamp() else { return Ok(()) };
+    let ns = at.as_nanosecond();
+    let whole = |ns: i128| i64::try_from(ns).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput));
+    let last_modification = Timespec {
+        tv_sec: whole(ns.div_euclid(1_000_000_000))?,
+        tv_nsec: whole(ns.rem_euclid(1_000_000_000))?,
+    };
+    let last_access = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
+    let times = Timestamps { last_access, last_modification };
+    Ok(utimensat(folder, name, &times, AtFlags::SYMLINK_NOFOLLOW)?)
+}
+
+#[cfg(not(unix))]
+fn set_link_time(_folder: &Dir, _name: &OsStr, _time: Modified) -> io::Result<()> {
+    Ok(())
+}
+
 /// Gives a file a name that nobody has, even if since a moment ago.
 pub(super) fn rename_to_free(from_folder: &Dir, from: &OsStr, to_folder: &Dir, to: &OsStr) -> io::Result<()> {
     #[cfg(target_os = "linux")]
@@ -467,13 +641,45 @@ pub(super) fn rename_to_free(from_folder: &Dir, from: &OsStr, to_folder: &Dir, t
         use rustix::fs::{RenameFlags, renameat_with};
         match renameat_with(from_folder, from, to_folder, to, RenameFlags::NOREPLACE) {
             // The file system does not know the flag.
-            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {}
+            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS | rustix::io::Errno::OPNOTSUPP) => {}
             renamed => return Ok(renamed?),
         }
     }
     // A hard link fails if the name is taken.
-    from_folder.hard_link(from, to_folder, to)?;
-    from_folder.remove_file(from)
+    rename_as_linked(from_folder.hard_link(from, to_folder, to), from_folder, from, to_folder, to)
+}
+
+/// Ends a change of name after a hard link was tried. A file system without such links, as some that are mounted over a network have none, leaves to look
+/// whether the name is free and to take it then; no call does both there.
+fn rename_as_linked(
+    linked: io::Result<()>,
+    from_folder: &Dir,
+    from: &OsStr,
+    to_folder: &Dir,
+    to: &OsStr,
+) -> io::Result<()> {
+    match linked {
+        Ok(()) => from_folder.remove_file(from),
+        Err(error) if knows_no_links(&error) => match to_folder.symlink_metadata(to) {
+            Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => from_folder.rename(from, to_folder, to),
+            Err(error) => Err(error),
+        },
+        Err(error) => Err(error),
+    }
+}
+
+/// Tells whether a hard link was refused since there are none: link(2) has EPERM for it, and servers of file systems have others.
+fn knows_no_links(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    {
+        use rustix::io::Errno;
+        let none = [Errno::PERM, Errno::NOSYS, Errno::OPNOTSUPP, Errno::NOTSUP, Errno::MLINK];
+        if none.iter().any(|none| error.raw_os_error() == Some(none.raw_os_error())) {
+            return true;
+        }
+    }
+    error.kind() == io::ErrorKind::Unsupported
 }
 
 #[cfg(unix)]
@@ -561,6 +767,23 @@ mod tests {
     }
 
     #[test]
+    fn a_link_that_was_looked_through_is_what_it_leads_to_until_that_changes() {
+        let (folder, target) = target();
+        let theirs = folder.path().join("outside/file");
+        let path = Path::new("file link");
+        let state = Fingerprint::of(&fs::metadata(&theirs).unwrap());
+        let guard = Guard::Unchanged { size_bytes: state.size_bytes, modified: state.modified() };
+        fs::write(&theirs, "changed").unwrap();
+        assert!(matches!(target.remove_file(path, &guard), Err(TargetError::Changed(_))));
+        let state = Fingerprint::of(&fs::metadata(&theirs).unwrap());
+        let guard = Guard::Unchanged { size_bytes: state.size_bytes, modified: state.modified() };
+        target.remove_file(path, &guard).unwrap();
+        assert!(!target.path().join(path).is_symlink());
+        assert_eq!(fs::read_to_string(&theirs).unwrap(), "changed");
+        assert!(matches!(target.remove_file(path, &guard), Err(TargetError::Changed(_))));
+    }
+
+    #[test]
     fn folders_are_made_and_removed_when_empty() {
         let (_folder, target) = target();
         target.make_folder(Path::new("a/b/c")).unwrap();
@@ -583,6 +806,31 @@ mod tests {
     }
 
     #[test]
+    fn where_there_are_no_hard_links_a_free_name_is_taken_and_no_other() {
+        use rustix::io::Errno;
+        let (_folder, target) = target();
+        let root = &target.root;
+        let rename = |error: Errno, to: &str| {
+            rename_as_linked(Err(error.into()), root, OsStr::new("file"), root, OsStr::new(to))
+        };
+        fs::write(target.path().join("other"), "other").unwrap();
+        for error in [Errno::PERM, Errno::NOSYS, Errno::OPNOTSUPP] {
+            for taken in ["other", "link"] {
+                assert_eq!(rename(error, taken).unwrap_err().kind(), io::ErrorKind::AlreadyExists, "{error}");
+            }
+            rename(error, "free").unwrap();
+            assert_eq!(fs::read_to_string(target.path().join("free")).unwrap(), "mine");
+            fs::rename(target.path().join("free"), target.path().join("file")).unwrap();
+        }
+        assert_eq!(fs::read_to_string(target.path().join("other")).unwrap(), "other");
+        // What else is refused stays so.
+        for error in [Errno::EXIST, Errno::NOSPC, Errno::ACCESS] {
+            assert_eq!(rename(error, "free").unwrap_err().raw_os_error(), Some(error.raw_os_error()));
+        }
+        assert!(target.path().join("file").exists());
+    }
+
+    #[test]
     fn time_and_permissions_are_set_without_those_that_are_not_an_objects_to_say() {
         let (_folder, target) = target();
         let time = Modified::from_ns(1_700_000_000_123_456_789, Meaning::Content);
@@ -593,6 +841,26 @@ mod tests {
         target.set_metadata(Path::new("file"), Modified::UNKNOWN, None).unwrap();
         assert_eq!(target.look(Path::new("file")).unwrap(), Some((4, time)));
         assert!(target.set_metadata(Path::new("link"), time, None).is_err());
+    }
+
+    /// Below the root is at least one other file system on every Linux.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn file_systems_below_are_made_safe_too() {
+        let target = Target::existing(Path::new("/")).unwrap();
+        let disks = || target.disks.lock().unwrap().len();
+        target.place(Path::new("proc/sys/file")).unwrap();
+        assert_eq!(disks(), 1);
+        assert_ne!(target.disks.lock().unwrap()[0].0, device(&target.root).unwrap());
+        target.place(Path::new("proc/file")).unwrap();
+        target.place(Path::new("proc/sys/other")).unwrap();
+        assert_eq!(disks(), 1);
+        // One that is looked at is not written to.
+        target.folder_of(Path::new("sys/kernel/file"), Missing::Fail).unwrap();
+        assert_eq!(disks(), 1);
+        target.place(Path::new("file")).unwrap();
+        assert_eq!(disks(), 2);
+        target.sync_later().unwrap()().unwrap();
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::LocalError;
-use crate::entry::{Entry, Kind};
+use crate::entry::{Entry, Kind, Meaning, Modified};
 use crate::fingerprint::Fingerprint;
 use crate::name::rule::is_unfinished;
 use crate::name::{Name, NameRefusal, Platform};
@@ -80,6 +80,9 @@ pub enum Unfit {
     /// It is a pipe, a socket or a device.
     #[error("it is neither a file nor a folder")]
     Special,
+    /// It is called as our own unfinished downloads are: one that is under way, or that was left by a run that died.
+    #[error("it is named like an unfinished download")]
+    Unfinished,
     /// It cannot be read.
     #[error("it cannot be read")]
     Unreadable(#[source] io::Error),
@@ -112,7 +115,14 @@ struct OpenFolder {
     identity: Option<(u64, u64)>,
     children: Children,
     next: usize,
+    /// Its files are looked at from here, which spares the system the way from the root: half of what looking costs. Not everywhere, and not without bound.
+    #[cfg(unix)]
+    handle: Option<fs::File>,
 }
+
+/// So many folders, one in another, are kept open.
+#[cfg(unix)]
+const HANDLES_MAX: usize = 64;
 
 /// Sorted names of one folder: the text of all of them, and where each begins.
 #[derive(Default)]
@@ -167,7 +177,18 @@ impl<'a> Walk<'a> {
         for (name, unfit) in children.unfit.drain(..) {
             self.ready.push_back(Found::Unfit(self.root.join(&path).join(name), unfit));
         }
-        self.open.push(OpenFolder { path, identity, children, next: 0 });
+        #[cfg(unix)]
+        let handle = (self.open.len() < HANDLES_MAX && !children.list.is_empty())
+            .then(|| fs::File::open(self.root.join(&path)).ok())
+            .flatten();
+        self.open.push(OpenFolder {
+            path,
+            identity,
+            children,
+            next: 0,
+            #[cfg(unix)]
+            handle,
+        });
     }
 
     /// Reads a folder's names and sorts them.
@@ -194,8 +215,6 @@ impl<'a> Walk<'a> {
                 }
             };
             match name.to_str() {
-                // Ours, from a run that is at work or was stopped.
-                Some(text) if is_unfinished(text) && kind == ChildKind::File => {}
                 Some(text) => {
                     if !children.push(text, kind) {
                         children
@@ -218,36 +237,46 @@ impl<'a> Walk<'a> {
             return true;
         };
         folder.next += 1;
-        let path = folder.path.join(folder.children.name(child));
-        let shown = self.root.join(&path);
-        let unfit = |unfit| Found::Unfit(shown.clone(), unfit);
+        let Some(folder) = self.open.last() else { return false };
+        let part = folder.children.name(child);
+        // Downloads make files and links; a folder of such a name is none of ours.
+        let is_ours = matches!(child.kind, ChildKind::File | ChildKind::Link) && is_unfinished(part);
+        let path = folder.path.join(part);
+        let shown = || self.root.join(&path);
+        let unfit = |unfit| Found::Unfit(shown(), unfit);
+        if is_ours {
+            // One that has ended since its folder was read has another name by now.
+            if shown().symlink_metadata().is_ok() {
+                let found = unfit(Unfit::Unfinished);
+                self.ready.push_back(found);
+            }
+            return true;
+        }
         let name = match Name::of_path(&path, child.kind == ChildKind::Folder, self.options.platform) {
             Ok(name) => name,
             Err(refusal) => {
-                self.ready.push_back(unfit(Unfit::Name(refusal)));
+                let found = unfit(Unfit::Name(refusal));
+                self.ready.push_back(found);
                 return true;
             }
         };
         let found = match child.kind {
             ChildKind::Special => unfit(Unfit::Special),
             ChildKind::Link if self.options.links != Links::Keep => unfit(Unfit::Link),
-            ChildKind::Link => match fs::read_link(&shown) {
+            ChildKind::Link => match fs::read_link(shown()) {
                 Ok(target) => {
                     let size_bytes = target.as_os_str().len() as u64;
                     let modified =
-                        fs::symlink_metadata(&shown).map(|metadata| Fingerprint::of(&metadata).modified());
-                    let modified = modified.unwrap_or(crate::entry::Modified::UNKNOWN);
+                        fs::symlink_metadata(shown()).map(|metadata| Fingerprint::of(&metadata).modified());
+                    let modified = modified.unwrap_or(Modified::UNKNOWN);
                     Found::Entry(Entry { kind: Kind::Link, ..Entry::file(name, size_bytes, modified) })
                 }
                 Err(error) => unfit(Unfit::Unreadable(error)),
             },
-            ChildKind::File => match self.look(&shown) {
-                Ok(metadata) if metadata.is_file() => {
-                    let seen = Fingerprint::of(&metadata);
-                    Found::Entry(Entry::file(name, seen.size_bytes, seen.modified()))
-                }
+            ChildKind::File => match self.file(folder, part) {
+                Ok(Some((size_bytes, modified))) => Found::Entry(Entry::file(name, size_bytes, modified)),
                 // It became something else since its folder was read.
-                Ok(_) => unfit(Unfit::Special),
+                Ok(None) => unfit(Unfit::Special),
                 // It is gone, as if it had never been there.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return true,
                 Err(error) => unfit(Unfit::Unreadable(error)),
@@ -294,6 +323,25 @@ impl<'a> Walk<'a> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => self.ready.push_back(Found::Unfit(shown, Unfit::Unreadable(error))),
         }
+    }
+
+    /// Returns size and time of a child, `None` where it is no file.
+    fn file(&self, folder: &OpenFolder, part: &str) -> io::Result<Option<(u64, Modified)>> {
+        #[cfg(unix)]
+        if let Some(handle) = &folder.handle {
+            use rustix::fs::{AtFlags, FileType, statat};
+            let follows = self.options.links == Links::Follow;
+            let flags = if follows { AtFlags::empty() } else { AtFlags::SYMLINK_NOFOLLOW };
+            let seen = statat(handle, part, flags)?;
+            let ns = i128::from(seen.st_mtime) * 1_000_000_000 + i128::from(seen.st_mtime_nsec);
+            let modified =
+                i64::try_from(ns).map_or(Modified::UNKNOWN, |ns| Modified::from_ns(ns, Meaning::Content));
+            let is_file = FileType::from_raw_mode(seen.st_mode) == FileType::RegularFile;
+            return Ok(is_file.then(|| (u64::try_from(seen.st_size).unwrap_or(0), modified)));
+        }
+        let metadata = self.look(&self.root.join(&folder.path).join(part))?;
+        let seen = Fingerprint::of(&metadata);
+        Ok(metadata.is_file().then(|| (seen.size_bytes, seen.modified())))
     }
 
     fn look(&self, path: &Path) -> io::Result<Metadata> {
@@ -404,6 +452,7 @@ mod tests {
                     Unfit::Link => "link".into(),
                     Unfit::Loop => "loop".into(),
                     Unfit::Special => "special".into(),
+                    Unfit::Unfinished => "ours".into(),
                     Unfit::Unreadable(error) => format!("{:?}", error.kind()),
                 };
                 format!("!{path} {why}")
@@ -463,13 +512,28 @@ mod tests {
     #[test]
     fn what_cannot_be_taken_is_told_and_the_rest_goes_on() {
         use std::os::unix::ffi::OsStrExt;
-        let root = tree(&["a", "b/c", "new\nline", "z", ".pintail-0123456789abcdef.part", "\\\\share"]);
+        let ours = ".pintail-0123456789abcdef.part";
+        let folder = ".pintail-0123456789abcde0.part/";
+        let root = tree(&["a", "b/c", "new\nline", "z", ours, &format!("b/{ours}"), folder, "\\\\share"]);
+        symlink("a", root.path().join(".pintail-0123456789abcdee.part")).unwrap();
         fs::write(root.path().join(std::ffi::OsStr::from_bytes(b"\xff")), "").unwrap();
         let socket = std::os::unix::net::UnixListener::bind(root.path().join("socket")).unwrap();
         let found = walked(root.path(), options(Links::Skip, Folders::None), |_| true);
         assert_eq!(
             found,
-            ["!\u{fffd} not-unicode", "\\\\share", "a", "b/c", "!new\nline control", "!socket special", "z"]
+            [
+                "!\u{fffd} not-unicode",
+                "!.pintail-0123456789abcde0.part unfinished",
+                "!.pintail-0123456789abcdee.part ours",
+                "!.pintail-0123456789abcdef.part ours",
+                "\\\\share",
+                "a",
+                "!b/.pintail-0123456789abcdef.part ours",
+                "b/c",
+                "!new\nline control",
+                "!socket special",
+                "z"
+            ]
         );
         drop(socket);
         assert!(Walk::new(&root.path().join("not there"), WalkOptions::default(), |_| true).is_err());

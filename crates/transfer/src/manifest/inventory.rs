@@ -52,6 +52,9 @@ pub enum InventoryError {
         /// How many it should have.
         expected: usize,
     },
+    /// A field is not what its column has.
+    #[error("a row has {1:?} in the column {0}")]
+    Value(&'static str, String),
     /// A row cannot be read.
     #[error(transparent)]
     Csv(#[from] CsvError),
@@ -110,6 +113,11 @@ impl Inventory {
         self.column("Size").is_some()
     }
 
+    /// Tells whether its rows say when objects were last written.
+    pub fn has_times(&self) -> bool {
+        self.column("LastModifiedDate").is_some()
+    }
+
     /// Reads a row. `None` for the mark of a deletion, which is no object.
     ///
     /// # Errors
@@ -119,6 +127,7 @@ impl Inventory {
             return Err(InventoryError::Fields { found: row.len(), expected: self.columns.len() });
         }
         let filled = |name| self.column(name).map(|at| row[at]).filter(|text| !text.is_empty());
+        let wrong = |column, text: &str| InventoryError::Value(column, text.to_owned());
         if filled("IsDeleteMarker") == Some("true") {
             return Ok(None);
         }
@@ -126,8 +135,12 @@ impl Inventory {
             bucket: filled("Bucket").unwrap_or_default().parse()?,
             key: decoded_key(filled("Key").unwrap_or_default())?,
             version: filled("VersionId").map(str::to_owned),
-            size_bytes: filled("Size").and_then(|text| text.parse().ok()),
-            modified: filled("LastModifiedDate").and_then(|text| text.parse().ok()),
+            size_bytes: filled("Size")
+                .map(|text| text.parse().map_err(|_| wrong("Size", text)))
+                .transpose()?,
+            modified: filled("LastModifiedDate")
+                .map(|text| text.parse().map_err(|_| wrong("LastModifiedDate", text)))
+                .transpose()?,
             storage_class: filled("StorageClass").filter(|class| *class != "STANDARD").map(str::to_owned),
         }))
     }
@@ -157,7 +170,7 @@ mod tests {
         let inventory = Inventory::parse(text.as_bytes()).unwrap();
         assert_eq!((inventory.source.as_str(), inventory.destination.as_str()), ("photos", "stock"));
         assert_eq!(inventory.files[0].key.as_str(), "stock/photos/data/1.csv.gz");
-        assert!(inventory.has_versions() && inventory.has_sizes());
+        assert!(inventory.has_versions() && inventory.has_sizes() && inventory.has_times());
         let fresh =
             ["photos", "a+b%2Bc/%C3%A4", "v1", "true", "false", "7", "2026-01-02T03:04:05.000Z", "GLACIER"];
         let item = inventory.item(&fresh).unwrap().unwrap();
@@ -166,6 +179,11 @@ mod tests {
         assert_eq!(item.modified.unwrap().to_string(), "2026-01-02T03:04:05Z");
         let gone = ["photos", "a", "v1", "true", "true", "", "", ""];
         assert_eq!(inventory.item(&gone).unwrap(), None);
+        for (field, text, column) in [(5, "seven", "Size"), (6, "yesterday", "LastModifiedDate")] {
+            let mut unclear = fresh;
+            unclear[field] = text;
+            assert_eq!(inventory.item(&unclear), Err(InventoryError::Value(column, text.to_owned())));
+        }
         assert_eq!(inventory.item(&gone[..3]), Err(InventoryError::Fields { found: 3, expected: 8 }));
     }
 

@@ -20,6 +20,7 @@ use pintail_core::name::{KeyPrefix, ObjectKey};
 
 pub use rule::{NameRefusal, Platform};
 pub use twins::Twins;
+pub(crate) use twins::{exact_path, folded_path};
 
 /// The longest key in bytes (S3 User Guide, "Object key naming guidelines").
 pub const KEY_MAX_BYTES: usize = 1024;

@@ -89,7 +89,7 @@ pub enum NameRefusal {
         file: Name,
     },
     /// The file system would take it for another one in the same folder.
-    #[error("another name in its folder differs in letter case or Unicode form alone")]
+    #[error("another name in its folder differs in letter case, Unicode form or last dots alone")]
     Twin,
 }
 

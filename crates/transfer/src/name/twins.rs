@@ -7,6 +7,7 @@
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::Path;
 
 use unicode_normalization::UnicodeNormalization;
 
@@ -15,7 +16,7 @@ use super::{Name, NameRefusal, Platform};
 /// Watches a sorted stream of names for twins. The first of two is taken, the second refused.
 #[derive(Debug)]
 pub struct Twins {
-    platform: Platform,
+    folding: Folding,
     /// The files that the next names may lie below: each is the beginning of the one after it.
     files: Vec<Name>,
     /// The folders from the top to the last name's own.
@@ -24,6 +25,19 @@ pub struct Twins {
     refused: Option<Box<str>>,
     children_max: usize,
     complete: bool,
+}
+
+/// In what names may differ and be one file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Folding {
+    case: bool,
+    forms: bool,
+    /// Dots and spaces at the end.
+    ends: bool,
+}
+
+impl Folding {
+    const ALL: Self = Self { case: true, forms: true, ends: true };
 }
 
 #[derive(Debug)]
@@ -46,7 +60,15 @@ impl Twins {
     /// The same, comparing at most so many children of one folder with one another.
     pub fn with_limit(platform: Platform, children_max: usize) -> Self {
         let top = Folder { name: "".into(), children: HashSet::new() };
-        Self { platform, files: Vec::new(), open: vec![top], refused: None, children_max, complete: true }
+        // Names with such ends are refused where they do not count.
+        let folding = Folding { case: platform.folds_case(), forms: platform.folds_forms(), ends: false };
+        Self { folding, files: Vec::new(), open: vec![top], refused: None, children_max, complete: true }
+    }
+
+    /// Watches also for names that are one on the file systems that take the most for one: FAT and exFAT, SMB, and folders of ext4 that fold.
+    #[must_use]
+    pub fn on_a_folding_disk(self) -> Self {
+        Self { folding: Folding::ALL, ..self }
     }
 
     /// Looks at the next name. Names must come in ascending order, and only those that make a path.
@@ -61,7 +83,7 @@ impl Twins {
         {
             return Err(NameRefusal::FileAndFolder { file: file.clone() });
         }
-        if self.platform.folds_case() || self.platform.folds_forms() {
+        if self.folding.case || self.folding.forms {
             self.check_folded(text)?;
         }
         if !name.is_folder() {
@@ -92,7 +114,7 @@ impl Twins {
             }
             let below = rest.find('/');
             let part = &rest[..below.unwrap_or(rest.len())];
-            let child = hash(&folded(part, self.platform));
+            let child = hash(&folded(part, self.folding));
             if folder.children.contains(&child) {
                 self.refused = below.map(|at| text[..=start + at].into());
                 return Err(NameRefusal::Twin);
@@ -108,17 +130,29 @@ impl Twins {
     }
 }
 
-/// Returns what all names have in common that a platform takes for one: composed where forms do not count, and in the case that
+/// Returns a number that all paths have in common that a file system may take for one, and hardly any other.
+pub(crate) fn folded_path(path: &Path) -> u64 {
+    let parts = path.components().map(|part| folded(&part.as_os_str().to_string_lossy(), Folding::ALL));
+    hash(&parts.collect::<Vec<_>>().join("/"))
+}
+
+/// Returns a number for a path that hardly any other has.
+pub(crate) fn exact_path(path: &Path) -> u64 {
+    hash(&path.to_string_lossy())
+}
+
+/// Returns what all names have in common that are taken for one: composed where forms do not count, and in the case that
 /// upper case leads back to, so that `ß`, `ẞ` and `ss` are one. Rather too much is folded than too little.
-fn folded(part: &str, platform: Platform) -> String {
+fn folded(part: &str, folding: Folding) -> String {
+    let part = if folding.ends { part.trim_end_matches(['.', ' ']) } else { part };
     let cased = |part: &mut dyn Iterator<Item = char>| -> String {
-        if platform.folds_case() {
+        if folding.case {
             part.flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
         } else {
             part.collect()
         }
     };
-    if platform.folds_forms() && !part.is_ascii() {
+    if folding.forms && !part.is_ascii() {
         // Case first on the decomposed text, then once more to the composed form: either step may undo the other.
         cased(&mut part.nfd()).nfc().collect()
     } else {
@@ -172,6 +206,17 @@ mod tests {
         assert_eq!(refused(Platform::MacOs, &forms), ["caf\u{e9} twin"]);
         assert_eq!(refused(Platform::MacOs, &["CAFE\u{301}", "caf\u{e9}"]), ["caf\u{e9} twin"]);
         assert_eq!(refused(Platform::Windows, &["Stra\u{df}e", "strasse"]), ["strasse twin"]);
+    }
+
+    #[test]
+    fn on_a_folding_disk_ends_count_as_little_as_case() {
+        let mut twins = Twins::new(Platform::Linux).on_a_folding_disk();
+        let mut check = |text: &str| twins.check(&Name::new(text).unwrap()).is_ok();
+        assert!(check("A") && check("B./x"));
+        assert!(!check("a") && !check("a.") && !check("a. ") && !check("b/y"));
+        let path = |text: &str| folded_path(Path::new(text));
+        assert_eq!(path("Caf\u{e9}/X."), path("cafe\u{301}/x"));
+        assert_ne!(path("a/b"), path("ab"));
     }
 
     #[test]

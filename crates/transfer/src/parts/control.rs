@@ -10,7 +10,8 @@
 //!   └──────────SlowDown──────► Rest ──┘        (from every state, SlowDown leads to Rest)
 //! ```
 //!
-//! - **Seek** doubles as long as the work done grows by a quarter with it, and goes back to where it last helped.
+//! - **Seek** doubles as long as the work done grows by a quarter with it, and goes back to where it last helped. At a far
+//!   service a doubling has a few samples to show what it brings: new connections take round trips before the first of their requests ends.
 //! - **Probe** adds an eighth to the limit and stays there if the work grew, else takes it back; the next one takes an eighth off and stays there if
 //!   nothing was lost by it. Every probe that brought nothing doubles the wait for the next one, so that a line that is full is left in peace.
 //! - **Rest** follows `SlowDown`: the limit falls to seven tenths, and what it was when the service complained is remembered as a ceiling.
@@ -31,7 +32,7 @@ pub struct Sample {
     pub failures: u64,
     /// How many requests ended, however.
     pub requests: u64,
-    /// The limit was reached during the whole while. Where there was not enough to do, nothing is learned.
+    /// The limit was reached during the whole while. Where there was not enough to do, or nothing was done, nothing is learned.
     pub saturated: bool,
 }
 
@@ -58,14 +59,16 @@ pub struct Controller {
     raises: u32,
     /// Samples to wait before the next probe, doubled by each that brought nothing.
     patience: u32,
+    /// So many samples without the gain end the search.
+    seek_samples: u32,
     /// The next probe goes up.
     upwards: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum State {
-    /// Doubling; the rate of the limit before, if there was one.
-    Seek { before: Option<f64> },
+    /// Doubling; the limit before with its rate, if there was one, and what the samples of this one came to that fell short.
+    Seek { before: Option<(usize, f64)>, short: u32, most: f64 },
     /// Waiting for the next probe, with the rates of the samples so far.
     Hold { waited: u32, rate: f64 },
     /// Looking whether another limit is better than the one with this rate.
@@ -76,6 +79,9 @@ enum State {
 
 /// Doubling goes on as long as it brings a quarter more.
 const SEEK_GAIN: f64 = 1.25;
+/// At a far service a doubling is given up after so many samples without the gain: a handshake of TCP and of TLS takes two round trips, and a sample lasts one
+/// and a half. Nearby that is no time, and the first sample tells.
+const SEEK_SAMPLES_FAR: u32 = 3;
 /// A probe counts if it brings a third of what it adds: less is noise.
 const PROBE_SHARE: f64 = 0.33;
 /// A probe downwards counts if it loses less than this: the same work with fewer requests.
@@ -99,12 +105,22 @@ impl Controller {
         Self {
             bounds,
             limit: bounds.first,
-            state: State::Seek { before: None },
+            state: State::Seek { before: None, short: 0, most: 0.0 },
             ceiling: None,
             peace: 0,
             raises: 0,
             patience: PATIENCE_MIN,
+            seek_samples: 1,
             upwards: true,
+        }
+    }
+
+    /// Says that the service is far, and begins with so many. Once anything was learned it is too late for the latter.
+    pub fn is_far(&mut self, limit: usize) {
+        self.seek_samples = SEEK_SAMPLES_FAR;
+        if let State::Seek { before: None, .. } = self.state {
+            self.limit = limit.clamp(self.limit, self.most());
+            self.state = State::Seek { before: None, short: 0, most: 0.0 };
         }
     }
 
@@ -132,7 +148,7 @@ impl Controller {
                 } else {
                     State::Hold { waited: 0, rate: 0.0 }
                 };
-            } else if sample.saturated {
+            } else if sample.saturated && sample.work > 0 {
                 self.learn(sample.work as f64 / sample.took.as_secs_f64());
             }
         }
@@ -141,18 +157,30 @@ impl Controller {
 
     fn learn(&mut self, rate: f64) {
         match self.state {
-            State::Seek { before } => {
-                if before.is_none_or(|before| rate >= before * SEEK_GAIN) && self.limit < self.most() {
-                    self.state = State::Seek { before: Some(rate) };
-                    self.limit = (self.limit * 2).min(self.most());
-                } else if let Some(before) = before.filter(|before| rate < before * SEEK_GAIN) {
-                    // Somewhere between the last two: as far as the work grew.
-                    let gain = (rate / before).clamp(1.0, SEEK_GAIN);
-                    self.limit = ((self.limit / 2) as f64 * gain).ceil() as usize;
-                    self.hold(rate.max(before));
-                } else {
-                    self.hold(rate);
+            State::Seek { before, short, most } => {
+                if before.is_none() && short == 0 && self.seek_samples > 1 {
+                    // In the first while connections are opened.
+                    self.state = State::Seek { before, short: 1, most };
+                    return;
                 }
+                let Some((from, before)) = before.filter(|(_, before)| rate < before * SEEK_GAIN) else {
+                    if self.limit < self.most() {
+                        self.state = State::Seek { before: Some((self.limit, rate)), short: 0, most: 0.0 };
+                        self.limit = (self.limit * 2).min(self.most());
+                    } else {
+                        self.hold(rate);
+                    }
+                    return;
+                };
+                let (short, most) = (short + 1, rate.max(most));
+                if short < self.seek_samples {
+                    self.state = State::Seek { before: Some((from, before)), short, most };
+                    return;
+                }
+                // Somewhere between the last two: as far as the work grew.
+                let gain = (most / before).clamp(1.0, SEEK_GAIN);
+                self.limit = (from as f64 * gain).ceil() as usize;
+                self.hold(most.max(before));
             }
             State::Hold { waited, rate: before } => {
                 // The rate is followed slowly; the first sample after a rest is all there is.

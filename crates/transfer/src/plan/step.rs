@@ -32,6 +32,8 @@ pub struct Step {
     pub takes: bool,
     /// Symbolic links are taken as what they are: an upload sends the link itself, and a download of an object that says it is a link makes one.
     pub link: bool,
+    /// Symbolic links at the source are followed, since a person chose that.
+    pub follows: bool,
 }
 
 /// What a step does.
@@ -76,6 +78,8 @@ pub enum Skip {
     Special,
     /// An object that stands for a folder, which needs none.
     Placeholder,
+    /// A file that is named like an unfinished download of ours.
+    Unfinished,
 }
 
 /// Why something is not done that was asked for.
@@ -104,6 +108,7 @@ impl Step {
             guard,
             takes: false,
             link: false,
+            follows: false,
         }
     }
 
@@ -127,13 +132,10 @@ impl Task {
 
 /// Writes a step after another one.
 pub(super) fn encode(step: &Step, before: Option<&Name>, into: &mut Encoder) {
-    encode_task(&step.task, (u8::from(step.takes) * TAKES) | (u8::from(step.link) * LINK), into);
-    let before = before.map_or(&b""[..], |name| name.as_str().as_bytes());
-    let name = step.name.as_str().as_bytes();
-    let common = name.iter().zip(before).take_while(|(one, other)| one == other).count();
-    into.number(common as u64);
-    into.number((name.len() - common) as u64);
-    into.raw(&name[common..]);
+    let flags =
+        (u8::from(step.takes) * TAKES) | (u8::from(step.link) * LINK) | (u8::from(step.follows) * FOLLOWS);
+    encode_task(&step.task, flags, into);
+    into.name_after(before, &step.name);
     into.option(step.to.as_ref(), |into, to| into.text(to.as_str()));
     into.number(u64::from(step.route));
     into.number(step.size_bytes);
@@ -145,15 +147,8 @@ pub(super) fn encode(step: &Step, before: Option<&Name>, into: &mut Encoder) {
 /// Reads a step that was written after another one.
 pub(super) fn decode(from: &mut Decoder<'_>, before: Option<&Name>) -> Result<Step, CodecError> {
     let (task, flags) = decode_task(from)?;
-    let what = "a step's name";
-    let common: usize = from.small(what)?;
-    let before = before.map_or(&b""[..], |name| name.as_str().as_bytes());
-    let mut name = before.get(..common).ok_or_else(|| from.error(what))?.to_vec();
-    let length = from.small(what)?;
-    name.extend_from_slice(from.raw(length, what)?);
-    let name = std::str::from_utf8(&name).ok().and_then(|name| Name::new(name).ok());
     Ok(Step {
-        name: name.ok_or_else(|| from.error(what))?,
+        name: from.name_after(before, "a step's name")?,
         to: from.option("a target's name", |from| from.name("a target's name"))?,
         route: from.small("a route")?,
         task,
@@ -163,12 +158,14 @@ pub(super) fn decode(from: &mut Decoder<'_>, before: Option<&Name>) -> Result<St
         guard: decode_guard(from)?,
         takes: flags & TAKES != 0,
         link: flags & LINK != 0,
+        follows: flags & FOLLOWS != 0,
     })
 }
 
 /// What the byte of a task says besides the task.
 const TAKES: u8 = 0x40;
 const LINK: u8 = 0x80;
+const FOLLOWS: u8 = 0x20;
 
 fn encode_task(task: &Task, flags: u8, into: &mut Encoder) {
     let mut code = |code: u8| into.byte(code | flags);
@@ -191,6 +188,7 @@ fn encode_task(task: &Task, flags: u8, into: &mut Encoder) {
                 Skip::Link => 5,
                 Skip::Special => 6,
                 Skip::Placeholder => 7,
+                Skip::Unfinished => 8,
             });
         }
         Task::Refuse(refusal) => {
@@ -202,7 +200,7 @@ fn encode_task(task: &Task, flags: u8, into: &mut Encoder) {
 
 fn decode_task(from: &mut Decoder<'_>) -> Result<(Task, u8), CodecError> {
     let byte = from.byte("a task")?;
-    let (code, flags) = (byte & !(TAKES | LINK), byte & (TAKES | LINK));
+    let (code, flags) = (byte & !(TAKES | LINK | FOLLOWS), byte & (TAKES | LINK | FOLLOWS));
     let side = if code % 2 == 1 { Side::Left } else { Side::Right };
     let task = match code {
         1 => Task::Upload,
@@ -221,6 +219,7 @@ fn decode_task(from: &mut Decoder<'_>) -> Result<(Task, u8), CodecError> {
             5 => Skip::Link,
             6 => Skip::Special,
             7 => Skip::Placeholder,
+            8 => Skip::Unfinished,
             _ => return Err(from.error("a reason")),
         }),
         14 => Task::Refuse(decode_refusal(from)?),
@@ -349,7 +348,8 @@ pub(crate) mod tests {
                 Skip::Extra,
                 Skip::Link,
                 Skip::Special,
-                Skip::Placeholder
+                Skip::Placeholder,
+                Skip::Unfinished
             ])
             .prop_map(Task::Skip),
             prop::sample::select(vec![
@@ -390,11 +390,23 @@ pub(crate) mod tests {
             any::<u64>(),
             modified,
             prop::option::of(tag),
-            (guard, any::<bool>(), any::<bool>()),
+            (guard, any::<[bool; 3]>()),
         )
-            .prop_map(|(name, to, route, task, size_bytes, modified, tag, (guard, takes, link))| {
-                Step { takes, link, name, to, route, task, size_bytes, modified, tag, guard }
-            })
+            .prop_map(
+                |(name, to, route, task, size_bytes, modified, tag, (guard, [takes, link, follows]))| Step {
+                    takes,
+                    link,
+                    follows,
+                    name,
+                    to,
+                    route,
+                    task,
+                    size_bytes,
+                    modified,
+                    tag,
+                    guard,
+                },
+            )
     }
 
     proptest! {

@@ -19,11 +19,13 @@ pub struct Comparison {
     pub means: Means,
     /// Times that are this close are the same: FAT keeps two seconds, some servers one.
     pub tolerance: Duration,
+    /// Links are kept as links: the object of one, which is listed as any other, has the link's text as its content.
+    pub keeps_links: bool,
 }
 
 impl Default for Comparison {
     fn default() -> Self {
-        Self { means: Means::SizeAndTime, tolerance: Self::TOLERANCE }
+        Self { means: Means::SizeAndTime, tolerance: Self::TOLERANCE, keeps_links: false }
     }
 }
 
@@ -77,7 +79,7 @@ impl Comparison {
 
     /// Compares a source with its target.
     pub fn same(&self, source: &Entry, target: &Entry) -> Sameness {
-        if source.kind != target.kind {
+        if source.kind != target.kind && !(self.keeps_links && is_link_and_file(source, target)) {
             return Sameness::Different(Difference::Kind);
         }
         if source.kind == Kind::Folder {
@@ -93,10 +95,22 @@ impl Comparison {
         }
     }
 
-    /// Tells whether the source's content is newer than the target's, beyond the tolerance. `None` where it is not known.
-    pub fn is_newer(&self, source: &Entry, target: &Entry) -> Option<bool> {
-        let (from, to) = (source.modified.ns()?, target.modified.ns()?);
-        Some(from > to.saturating_add(self.tolerance_ns()))
+    /// Tells whether the first's content is newer than the other's, beyond the tolerance. `None` where more has to be known: when an object
+    /// was written is only the latest that its content can be of, and its metadata may tell the true time.
+    pub fn is_newer(&self, one: &Entry, other: &Entry) -> Option<bool> {
+        let newer = self.is_newer_as_far_as_known(one, other)?;
+        let certain = match (one.modified.meaning(), other.modified.meaning()) {
+            (Meaning::Written, Meaning::Content) => !newer,
+            (Meaning::Content, Meaning::Written) => newer,
+            _ => true,
+        };
+        certain.then_some(newer)
+    }
+
+    /// The same after the metadata were asked: where no other time is kept, that of the writing counts. `None` where none is known.
+    pub fn is_newer_as_far_as_known(&self, one: &Entry, other: &Entry) -> Option<bool> {
+        let (one, other) = (one.modified.ns()?, other.modified.ns()?);
+        Some(one > other.saturating_add(self.tolerance_ns()))
     }
 
     fn same_time(&self, source: &Entry, target: &Entry) -> Sameness {
@@ -121,6 +135,11 @@ impl Comparison {
     fn tolerance_ns(&self) -> i64 {
         i64::try_from(self.tolerance.as_nanos()).unwrap_or(i64::MAX)
     }
+}
+
+/// Tells whether one is a link, and the other what only its metadata could tell from the object of a link.
+fn is_link_and_file(one: &Entry, other: &Entry) -> bool {
+    matches!((one.kind, other.kind), (Kind::Link, Kind::File) | (Kind::File, Kind::Link))
 }
 
 /// Compares checksums of one algorithm, or the MD5 in a tag. Tags of different uploads of the same bytes may differ, so that
@@ -194,13 +213,36 @@ mod tests {
     }
 
     #[test]
+    fn when_an_object_was_written_is_the_latest_that_its_content_can_be_of() {
+        use Meaning::{Content, Written};
+        let at = 1_000 * SECOND;
+        for (one, other, expected) in [
+            ((Content, at + 9 * SECOND), (Content, at), Some(true)),
+            ((Content, at), (Content, at + 9 * SECOND), Some(false)),
+            ((Content, at + 9 * SECOND), (Written, at), Some(true)),
+            ((Content, at), (Written, at + 9 * SECOND), None),
+            ((Written, at), (Content, at + 9 * SECOND), Some(false)),
+            ((Written, at + 9 * SECOND), (Content, at), None),
+            ((Written, at + 9 * SECOND), (Written, at), Some(true)),
+            ((Written, at), (Written, at + 9 * SECOND), Some(false)),
+            ((Meaning::Unknown, at), (Content, at), None),
+        ] {
+            let (first, second) = (file(5, one.0, one.1), file(5, other.0, other.1));
+            let by = Comparison::default();
+            assert_eq!(by.is_newer(&first, &second), expected, "{first:?} {second:?}");
+            let known = by.is_newer_as_far_as_known(&first, &second);
+            assert_eq!(known, (one.0 != Meaning::Unknown).then_some(one.1 > other.1));
+        }
+    }
+
+    #[test]
     fn the_tolerance_can_be_chosen_and_times_at_the_edge_do_not_overflow() {
-        let exact = Comparison { means: Means::SizeAndTime, tolerance: Duration::ZERO };
+        let exact = Comparison { tolerance: Duration::ZERO, ..Comparison::default() };
         let (one, other) = (file(1, Meaning::Content, i64::MIN), file(1, Meaning::Content, i64::MAX));
         assert_eq!(exact.same(&one, &one), Sameness::Same);
         assert_eq!(exact.same(&one, &other), Sameness::Different(Difference::Time));
         assert_eq!(exact.is_newer(&other, &one), Some(true));
-        let all = Comparison { means: Means::SizeAndTime, tolerance: Duration::MAX };
+        let all = Comparison { tolerance: Duration::MAX, ..Comparison::default() };
         assert_eq!(all.same(&file(1, Meaning::Content, 0), &other), Sameness::Same);
     }
 
@@ -243,6 +285,43 @@ mod tests {
         }
         let size = Comparison { means: Means::Size, ..Comparison::default() };
         assert_eq!(size.same(&tagged("a"), &tagged("b")), Sameness::Same);
+    }
+
+    #[test]
+    fn a_link_is_compared_with_its_object_where_links_are_kept() {
+        let object = file(7, Meaning::Written, 9 * SECOND);
+        let link = |size_bytes, ns| Entry { kind: Kind::Link, ..file(size_bytes, Meaning::Content, ns) };
+        let keeps = Comparison { keeps_links: true, ..Comparison::default() };
+        let by_content = Comparison { means: Means::Checksum, ..keeps };
+        let kind = Sameness::Different(Difference::Kind);
+        for (comparison, link, up, down) in [
+            (Comparison::default(), link(7, 5 * SECOND), kind, kind),
+            (keeps, link(7, 5 * SECOND), Sameness::Same, Sameness::Unclear(Need::Metadata)),
+            (keeps, link(7, 9 * SECOND), Sameness::Same, Sameness::Same),
+            (
+                keeps,
+                link(7, 20 * SECOND),
+                Sameness::Different(Difference::Time),
+                Sameness::Unclear(Need::Metadata),
+            ),
+            (
+                keeps,
+                link(6, 9 * SECOND),
+                Sameness::Different(Difference::Size),
+                Sameness::Different(Difference::Size),
+            ),
+            (
+                by_content,
+                link(7, 5 * SECOND),
+                Sameness::Unclear(Need::Content),
+                Sameness::Unclear(Need::Content),
+            ),
+        ] {
+            assert_eq!(comparison.same(&link, &object), up, "{link:?}");
+            assert_eq!(comparison.same(&object, &link), down, "{link:?}");
+        }
+        let folder = Entry::folder(Name::new("a/").unwrap());
+        assert_eq!(keeps.same(&link(0, 0), &folder), kind);
     }
 
     #[test]

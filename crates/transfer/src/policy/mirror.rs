@@ -54,14 +54,22 @@ impl Mirror {
     }
 
     fn both(&self, source: &Entry, target: &Entry) -> Action {
-        if self.newer_stays && self.comparison.is_newer(target, source) == Some(true) {
+        // Nothing, where it makes no difference.
+        let newer = if self.newer_stays { self.comparison.is_newer(target, source) } else { Some(false) };
+        if newer == Some(true) {
             return Action::Keep(Kept::NotNewer);
         }
         match self.comparison.same(source, target) {
             Sameness::Same => Action::Keep(Kept::Same),
+            Sameness::Different(_) if newer.is_none() => Action::Need(Need::Metadata),
             Sameness::Different(_) => Action::Copy(Guard::over(Some(target))),
             Sameness::Unclear(need) => Action::Need(need),
         }
+    }
+
+    /// Decides about two whose metadata were asked for, and which are not the same: whether the target stays because it is newer.
+    pub fn keeps_newer(&self, source: &Entry, target: &Entry) -> bool {
+        self.newer_stays && self.comparison.is_newer_as_far_as_known(target, source) == Some(true)
     }
 
     fn extra(&self, target: &Entry) -> Action {
@@ -151,6 +159,7 @@ mod tests {
     fn each_pair_has_its_action() {
         let tag = Tag::of(&ETag::new("t"));
         let source = |seconds| file("a", 5, seconds, Meaning::Content);
+        let sized = |seconds| file("a", 6, seconds, Meaning::Content);
         let target = Entry { tag: Some(tag.clone()), ..file("a", 5, 100, Meaning::Written) };
         let delete = Mirror { extra: Extra::Delete, ..Mirror::default() };
         let keep = Mirror { newer_stays: true, ..Mirror::default() };
@@ -158,7 +167,11 @@ mod tests {
             (delete, Pair::Left(source(1)), Action::Copy(Guard::Absent)),
             (delete, Pair::Right(target.clone()), Action::Delete(Guard::Match(tag.clone()))),
             (keep, Pair::Right(target.clone()), Action::Extra),
-            (keep, Pair::Both(source(50), target.clone()), Action::Keep(Kept::NotNewer)),
+            // Written later, and its content may be older.
+            (keep, Pair::Both(source(50), target.clone()), Action::Keep(Kept::Same)),
+            (keep, Pair::Both(sized(50), target.clone()), Action::Need(Need::Metadata)),
+            (keep, Pair::Both(sized(150), target.clone()), Action::Copy(Guard::Match(tag.clone()))),
+            (keep, Pair::Both(sized(50), source(100)), Action::Keep(Kept::NotNewer)),
             (delete, Pair::Both(source(50), target.clone()), Action::Keep(Kept::Same)),
             (delete, Pair::Both(source(500), target.clone()), Action::Copy(Guard::Match(tag.clone()))),
             (delete, Pair::Both(target.clone(), source(50)), Action::Need(Need::Metadata)),

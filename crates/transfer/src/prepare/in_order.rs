@@ -1,7 +1,5 @@
 //! Decisions in the order of their names, though some of them wait for a look and others do not.
 
-use std::future::Future;
-
 use futures_util::StreamExt;
 use futures_util::future::{self, BoxFuture, Either, FutureExt};
 use futures_util::stream::FuturesOrdered;
@@ -52,9 +50,8 @@ impl<'a, T: Send + 'a> InOrder<'a, T> {
     /// Takes a decision behind those that wait. Returns it where none does and it is made at once.
     pub(super) fn put(
         &mut self,
-        decision: impl Future<Output = Result<T, PrepareError>> + Send + 'a,
+        mut decision: BoxFuture<'a, Result<T, PrepareError>>,
     ) -> Option<Result<T, PrepareError>> {
-        let mut decision = Box::pin(decision);
         if self.waiting.is_empty()
             && let Some(decided) = (&mut decision).now_or_never()
         {

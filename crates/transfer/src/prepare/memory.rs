@@ -138,17 +138,11 @@ where
     }
 }
 
-pub(super) async fn remember(
-    job: &Job,
-    base: &Path,
-    memory: &Memory,
-    plan: &Plan,
-    done: &(dyn Fn(u64) -> bool + Sync),
-    rules: &Rules,
-    context: Context<'_>,
-) -> Result<(), PrepareError> {
-    // Names come in order, but for the second versions of conflicts, which come with the first.
-    let mut odd = BTreeMap::new();
+/// Steps whose names have their place elsewhere: the second versions of conflicts, which come with the first.
+type Odd = BTreeMap<Name, (u64, Step)>;
+
+fn odd(plan: &Plan) -> Result<Odd, PrepareError> {
+    let mut odd = Odd::new();
     let mut moved: Option<Name> = None;
     for step in plan.steps() {
         let (number, step) = step?;
@@ -160,23 +154,69 @@ pub(super) async fn remember(
             _ => {}
         }
     }
-    let in_order = {
-        let odd: std::collections::HashSet<u64> = odd.values().map(|(number, _)| *number).collect();
-        let mut last: Option<Name> = None;
-        plan.steps().filter(move |step| match step {
-            Err(_) => true,
-            Ok((number, step)) => {
-                let acts = step.task.moves_bytes()
-                    || matches!(step.task, Task::MakeFolder(_) | Task::Delete(_) | Task::Refuse(_));
-                let rises = last.as_ref().is_none_or(|last| *last < step.name);
-                let takes = acts && rises && !odd.contains(number);
-                if takes {
-                    last = Some(step.name.clone());
-                }
-                takes
+    Ok(odd)
+}
+
+/// Returns the steps of which something is to be remembered, in the order of their names, but for the odd ones.
+fn in_order<'a>(plan: &'a Plan, odd: &Odd) -> impl Iterator<Item = Result<(u64, Step), PlanError>> + 'a {
+    let odd: std::collections::HashSet<u64> = odd.values().map(|(number, _)| *number).collect();
+    let mut last: Option<Name> = None;
+    plan.steps().filter(move |step| match step {
+        Err(_) => true,
+        Ok((number, step)) => {
+            let acts = step.task.moves_bytes()
+                || matches!(step.task, Task::MakeFolder(_) | Task::Delete(_) | Task::Refuse(_));
+            let rises = last.as_ref().is_none_or(|last| *last < step.name);
+            let takes = acts && rises && !odd.contains(number);
+            if takes {
+                last = Some(step.name.clone());
             }
-        })
-    };
+            takes
+        }
+    })
+}
+
+/// Returns what was remembered before of the names that a plan has no step for.
+pub(super) fn of_before(
+    job: &Job,
+    base: &Path,
+    plan: &Plan,
+    rules: &Rules,
+    context: Context<'_>,
+) -> Result<Memory, PrepareError> {
+    let odd = odd(plan)?;
+    let mut steps = in_order(plan, &odd).peekable();
+    let memory = Memory::new(&rules.spool, context.random);
+    let mut writing = memory.begin(&job.route, context.random)?;
+    for known in Base::open(base, &job.route)? {
+        let (name, remembered) = known?;
+        while let Some(step) = steps.next_if(|step| step.as_ref().is_ok_and(|(_, step)| step.name < name)) {
+            step?;
+        }
+        let has_step = match steps.peek() {
+            Some(Ok((_, step))) => step.name == name,
+            Some(Err(_)) => return Err(steps.next().and_then(Result::err).expect("it was peeked at").into()),
+            None => false,
+        };
+        if !has_step && !odd.contains_key(&name) {
+            writing.push(&name, &remembered)?;
+        }
+    }
+    writing.finish()?;
+    Ok(memory)
+}
+
+pub(super) async fn remember(
+    job: &Job,
+    base: &Path,
+    memory: &Memory,
+    plan: &Plan,
+    done: &(dyn Fn(u64) -> bool + Sync),
+    rules: &Rules,
+    context: Context<'_>,
+) -> Result<(), PrepareError> {
+    let odd = odd(plan)?;
+    let in_order = in_order(plan, &odd);
     let mut facts = Facts {
         known: Base::open(&memory.path, &job.route)?.peekable(),
         steps: in_order.peekable(),

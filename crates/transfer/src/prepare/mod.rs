@@ -7,7 +7,9 @@
 //!
 //! Memory does not grow with the number of names: sides come as sorted streams, and a large plan lies in a file.
 
+mod apart;
 mod emptied;
+mod ignored;
 mod in_order;
 mod look;
 mod memory;
@@ -16,10 +18,10 @@ mod one_way;
 mod pairing;
 mod remove;
 mod side;
+mod twins;
 mod two_way;
 mod work;
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -36,9 +38,10 @@ use crate::plan::{Cutting, Place, Plan, PlanError, Route};
 use crate::policy::mirror::{DeleteLimit, DeleteRefusal, Mirror};
 use crate::policy::{Comparison, Existing};
 use crate::site::Ends;
+pub use ignored::ignore_files;
 pub use memory::Memory;
 use one_way::Policy;
-use work::Making;
+use work::{Making, Missing};
 
 /// One thing that is asked for: a route and where it begins.
 #[derive(Clone, Debug)]
@@ -63,8 +66,8 @@ pub enum What {
         /// Its name at the target.
         to: Name,
     },
-    /// Everything whose key begins with the prefix of `from`, which is not a folder: for deletions.
-    Beginning,
+    /// Everything whose name at `from` begins with a text, which is no folder: for deletions.
+    Beginning(String),
 }
 
 /// What goes for all jobs of a plan.
@@ -96,6 +99,13 @@ pub struct Rules {
     pub page: Option<u32>,
 }
 
+impl Rules {
+    /// How two entries are compared, with what is done about links.
+    fn comparison(&self) -> Comparison {
+        Comparison { keeps_links: self.links == Links::Keep, ..self.comparison }
+    }
+}
+
 /// What a plan is made with.
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
@@ -117,6 +127,9 @@ impl std::fmt::Debug for Context<'_> {
 pub trait Talk: Send + Sync {
     /// So many entries were seen so far on both sides together. Called now and then.
     fn seen(&self, entries: u64);
+    /// A name of the list of names ([`Filter::only`]) is nowhere: not at a source, and where two sides are made alike on neither. Deletions do not
+    /// look for it.
+    fn missing(&self, _name: &str) {}
     /// Decides about a target that exists ([`Existing::Ask`]). May wait for a person.
     fn ask(&self, source: &Entry, target: &Entry) -> Answer;
 }
@@ -160,6 +173,8 @@ pub struct Seen {
     pub extra: u64,
     /// Folders, files and pages of the source that could not be read.
     pub unread: u64,
+    /// Names of the list of names that are nowhere ([`Talk::missing`]).
+    pub missing: u64,
     /// Requests for lists.
     pub pages: u64,
     /// Requests that asked about single entries.
@@ -237,6 +252,14 @@ pub enum PrepareError {
         /// The other.
         outer: String,
     },
+    /// What is written would lie where something is read from that is to be copied or taken.
+    #[error("{target} would be written, and {of} is read")]
+    Overlap {
+        /// What would be written.
+        target: String,
+        /// What is read.
+        of: String,
+    },
     /// A person gave it up.
     #[error("given up")]
     Aborted,
@@ -249,12 +272,17 @@ pub enum PrepareError {
 /// # Errors
 /// When a side cannot be listed, or one thing that was named cannot be copied.
 pub async fn copy(jobs: &[Job], rules: &Rules, context: Context<'_>) -> Result<Prepared, PrepareError> {
-    check_targets(jobs)?;
+    apart::check_targets(jobs, rules.takes)?;
     let mut making = Making::new(jobs, rules, context);
+    // What is named one by one is looked for under its own name.
+    if jobs.iter().all(|job| job.what == What::Tree) {
+        making.misses(Missing::AtSource);
+    }
+    making.reads = apart::Reads::of(jobs);
     for (route, job) in (0..).zip(jobs) {
         match &job.what {
             What::One { name, to } => one::copy(&mut making, route, job, name, to, jobs.len() == 1).await?,
-            What::Tree | What::Beginning => {
+            What::Tree | What::Beginning(_) => {
                 one_way::tree(&mut making, route, job, Policy::Copy(rules.existing)).await?;
             }
         }
@@ -276,9 +304,10 @@ pub async fn mirror(
     rules: &Rules,
     context: Context<'_>,
 ) -> Result<Prepared, PrepareError> {
-    check_apart(job)?;
-    let mirror = Mirror { comparison: rules.comparison, ..*mirror };
+    apart::check_apart(job)?;
+    let mirror = Mirror { comparison: rules.comparison(), ..*mirror };
     let mut making = Making::new(std::slice::from_ref(job), rules, context);
+    making.misses(Missing::OnBothSides);
     one_way::tree(&mut making, 0, job, Policy::Mirror(mirror)).await?;
     let moved = if rules.takes { making.seen.left } else { 0 };
     limit.check(making.deletions().saturating_sub(moved), making.seen.right, making.seen.unread)?;
@@ -293,8 +322,8 @@ pub async fn remove(jobs: &[Job], rules: &Rules, context: Context<'_>) -> Result
     let mut making = Making::new(jobs, rules, context);
     for (route, job) in (0..).zip(jobs) {
         match &job.what {
-            What::One { name, .. } => remove::one(&mut making, route, name)?,
-            What::Tree | What::Beginning => remove::tree(&mut making, route, job).await?,
+            What::One { name, .. } => remove::one(&mut making, route, job, name).await?,
+            What::Tree | What::Beginning(_) => remove::tree(&mut making, route, job).await?,
         }
     }
     prepared(making)
@@ -314,13 +343,14 @@ pub async fn two_way(
     rules: &Rules,
     context: Context<'_>,
 ) -> Result<(Prepared, Memory), PrepareError> {
-    check_apart(job)?;
+    apart::check_apart(job)?;
     let back = Job {
         route: Route { from: job.route.to.clone(), to: job.route.from.clone() },
         ends: Ends { from: job.ends.to.clone(), to: job.ends.from.clone() },
         what: What::Tree,
     };
     let mut making = Making::new(&[job.clone(), back.clone()], rules, context);
+    making.misses(Missing::OnBothSides);
     let memory = two_way::plan(&mut making, job, &back, base).await?;
     limit.check(making.deletions(), making.seen.left.max(making.seen.right), 0)?;
     Ok((prepared(making)?, memory))
@@ -346,50 +376,29 @@ pub async fn remember(
     memory::remember(job, base, &memory, plan, done, rules, context).await
 }
 
+/// The same for a run that goes on in another process than the one that planned it: names without a step keep what `base` says of them. Where both
+/// sides had come to the same by themselves nothing is remembered, and the next run compares it.
+///
+/// # Errors
+/// As [`remember()`].
+pub async fn remember_resumed(
+    job: &Job,
+    base: &Path,
+    plan: &Plan,
+    done: &(dyn Fn(u64) -> bool + Sync),
+    rules: &Rules,
+    context: Context<'_>,
+) -> Result<(), PrepareError> {
+    let memory = memory::of_before(job, base, plan, rules, context)?;
+    memory::remember(job, base, &memory, plan, done, rules, context).await
+}
+
 fn prepared(making: Making<'_>) -> Result<Prepared, PrepareError> {
     let (plan, ends, seen) = making.finish()?;
     Ok(Prepared { plan, ends, seen })
 }
 
-/// Two sources must not meet in one target, and none may be its own.
-fn check_targets(jobs: &[Job]) -> Result<(), PrepareError> {
-    let mut targets: HashMap<String, String> = HashMap::new();
-    for job in jobs {
-        let (name, to) = match &job.what {
-            What::One { name, to } => (name.as_str(), to.as_str()),
-            What::Tree | What::Beginning => ("", ""),
-        };
-        let (source, target) = (full(&job.route.from, name), full(&job.route.to, to));
-        if source == target {
-            return Err(PrepareError::OntoItself(source));
-        }
-        if job.route.to == Place::Stdio {
-            continue;
-        }
-        if let Some(one) = targets.insert(target.clone(), source.clone()) {
-            return Err(PrepareError::SameTarget { one, other: source, target });
-        }
-    }
-    Ok(())
-}
-
-/// Sides that are synchronised lie apart.
-fn check_apart(job: &Job) -> Result<(), PrepareError> {
-    let (from, to) = (full(&job.route.from, ""), full(&job.route.to, ""));
-    if from == to {
-        return Err(PrepareError::OntoItself(from));
-    }
-    if matches!((&job.route.from, &job.route.to), (Place::Remote { .. }, Place::Remote { .. })) {
-        for (inner, outer) in [(&from, &to), (&to, &from)] {
-            if inner.starts_with(outer.as_str()) {
-                return Err(PrepareError::Within { inner: inner.clone(), outer: outer.clone() });
-            }
-        }
-    }
-    Ok(())
-}
-
-/// A place in words, for messages and for telling whether two are one.
+/// A place in words.
 fn full(place: &Place, name: &str) -> String {
     match place {
         Place::Local(path) if name.is_empty() => path.clone(),

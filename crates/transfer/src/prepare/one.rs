@@ -1,10 +1,11 @@
 //! One file or object that was named, or a stream: looked at where the rules want to know what is there.
 
-use super::look;
-use super::one_way::Shared;
+use super::one_way::{Policy, Shared};
 use super::work::Making;
 use super::{Job, PrepareError};
+use super::{look, pairing};
 use crate::entry::{Entry, Kind, Modified};
+use crate::filter::Filter;
 use crate::local::Links;
 use crate::name::{Name, NameRefusal};
 use crate::parts::OBJECT_MAX_BYTES;
@@ -22,8 +23,12 @@ pub(super) async fn copy(
     alone: bool,
 ) -> Result<(), PrepareError> {
     let rules = making.rules;
-    let shared = Shared::of_one(route, job, rules, (name != to).then(|| to.clone()))?;
+    let shared =
+        Shared::new(route, job, rules, Policy::Copy(rules.existing), (name != to).then(|| to.clone()))?;
     let missing = || PrepareError::Missing(super::full(&job.route.from, name.as_str()));
+    // Which part of the work it is in follows from the name that it gets, and was asked before.
+    let filter = Filter { shard: None, ..rules.filter.clone() };
+    let takes_part = |entry: &Entry| pairing::takes_part(&filter, Some(entry), None);
     let source = match &job.ends.from {
         Site::Stdio => Entry::file(name.clone(), 0, Modified::UNKNOWN),
         Site::Local(root) => {
@@ -36,13 +41,22 @@ pub(super) async fn copy(
             if source.kind == Kind::Folder {
                 return Err(PrepareError::NotAFile(super::full(&job.route.from, name.as_str())));
             }
+            if !takes_part(&source) {
+                making.seen.left_out += 1;
+                return Ok(());
+            }
             source
         }
         Site::Remote(remote) => {
             making.seen.looks += 1;
-            let mut source = look::object(remote, name).await?.ok_or_else(missing)?;
-            source.kind = Kind::File;
-            source
+            let (source, kept) = look::object_and_time(remote, name).await?.ok_or_else(missing)?;
+            let source = Entry { kind: Kind::File, ..source };
+            // Its age is that of the object, as in a listing.
+            if !takes_part(&source) {
+                making.seen.left_out += 1;
+                return Ok(());
+            }
+            Entry { modified: kept.unwrap_or(source.modified), ..source }
         }
     };
     making.seen.left += 1;

@@ -10,7 +10,8 @@ use std::sync::{Arc, Mutex};
 
 use futures_util::StreamExt;
 use pintail_store::object_store::ListedObject;
-use tokio::sync::mpsc;
+use pintail_store::wrap::Limit;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::AbortHandle;
 
 use super::look;
@@ -126,6 +127,17 @@ impl Drop for Feed {
     }
 }
 
+/// Returns a site whose requests count together with those of others: no more than there are places are under way.
+pub(super) fn sharing(site: &Site, places: &Arc<Semaphore>) -> Site {
+    match site {
+        Site::Remote(remote) => {
+            let store = Arc::new(Limit::sharing(Arc::clone(&remote.store), Arc::clone(places)));
+            Site::Remote(Remote { store, ..remote.clone() })
+        }
+        Site::Local(_) | Site::Stdio => site.clone(),
+    }
+}
+
 impl Feed {
     /// A side of which nothing has to be known.
     pub(super) fn nothing() -> Self {
@@ -134,6 +146,17 @@ impl Feed {
 
     /// Begins to read a side.
     pub(super) fn open(site: &Site, part: Part, rules: &Rules, filter: &Arc<Filter>) -> Self {
+        Self::beginning(site, "", part, rules, filter)
+    }
+
+    /// Begins to read of a bucket what has names that begin with a text.
+    pub(super) fn beginning(
+        site: &Site,
+        beginning: &str,
+        part: Part,
+        rules: &Rules,
+        filter: &Arc<Filter>,
+    ) -> Self {
         let (sender, receiver) = mpsc::channel(BATCHES_AHEAD);
         let mut counts = Counts::default();
         let task = match site {
@@ -147,12 +170,15 @@ impl Feed {
                 let names = short.filter(|only| only.iter().all(|name| !name.ends_with('/')));
                 let (remote, most) = (remote.clone(), rules.connections_max.max(1));
                 if let Some(names) = names {
-                    let names: Vec<Name> = names.iter().filter_map(|name| Name::new(name).ok()).collect();
+                    let names = names.iter().filter(|name| name.starts_with(beginning));
+                    let names: Vec<Name> = names.filter_map(|name| Name::new(name).ok()).collect();
                     let looks = Arc::clone(&counts.looks);
                     tokio::spawn(look_at(remote, names, most, looks, sender)).abort_handle()
                 } else {
                     let options = listing::Options { connections_max: most, page: rules.page };
-                    let pages = listing::object_pages(&remote, &options);
+                    let listed = format!("{}{beginning}", remote.prefix).parse();
+                    let listed = listed.expect("a key begins with it, which is longer");
+                    let pages = listing::object_pages(&Remote { prefix: listed, ..remote.clone() }, &options);
                     counts.pages = pages.counters();
                     tokio::spawn(list(remote, pages, sender)).abort_handle()
                 }
@@ -226,7 +252,8 @@ async fn look_at(
         let (remote, looks) = (&remote, &looks);
         async move {
             looks.fetch_add(1, Ordering::Relaxed);
-            look::object(remote, &name).await
+            // As a listing would tell it: its time is when it was written, whatever time it keeps.
+            look::object_and_time(remote, &name).await.map(|found| found.map(|(entry, _)| entry))
         }
     });
     let mut found = std::pin::pin!(found.buffered(most));
@@ -262,9 +289,8 @@ impl Walking {
     fn new(root: &Path, part: Part, rules: &Rules, filter: &Arc<Filter>) -> Self {
         let links = match (part, rules.links) {
             (Part::Source | Part::Peer | Part::NewPeer, links) => links,
-            (Part::Target, Links::Follow) => Links::Follow,
-            // A link at the target is something that is there.
-            (Part::Target, Links::Skip | Links::Keep) => Links::Keep,
+            // A link at the target is something that is there: it is replaced or deleted, and what it leads to stays.
+            (Part::Target, _) => Links::Keep,
         };
         let folders = if rules.folders == Folders::None { Folders::None } else { Folders::All };
         let options = WalkOptions { links, folders, platform: rules.platform };
@@ -406,7 +432,7 @@ impl Sieve<'_> {
 }
 
 /// Reads an ignore file, if there is one. What is no file is none.
-fn ignore_file(path: &Path) -> Result<Option<String>, LocalError> {
+pub(super) fn ignore_file(path: &Path) -> Result<Option<String>, LocalError> {
     match fs::metadata(path) {
         Ok(metadata) if metadata.is_file() => {}
         _ => return Ok(None),

@@ -6,23 +6,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::Semaphore;
 
-use super::emptied::Emptied;
-use super::in_order::{InOrder, Turn};
 use super::look::{self, Effort};
 use super::memory::{Memory, Writing};
-use super::pairing::{self, Missed, Pairing, What};
-use super::side::{Feed, Part};
+use super::pairing::{self, Decided, Judge, Missed, Pairing, Sides, Verdict, What};
+use super::side::{self, Feed, Part};
 use super::work::{Making, Way};
 use super::{Job, PrepareError, Rules};
 use crate::base::{Base, BaseError, Lookup};
 use crate::diff::{Pair, Side};
 use crate::entry::{Entry, Kind};
-use crate::filter::Filter;
+use crate::local::Links;
 use crate::local::walk::Folders;
-use crate::local::{Links, Unfit};
-use crate::name::{Name, NameRefusal, Twins};
-use crate::parts::OBJECT_MAX_BYTES;
-use crate::plan::{Refusal, Skip, Step, Task};
+use crate::name::Name;
+use crate::plan::{Refusal, Step, Task};
 use crate::policy::conflict::kept_as;
 use crate::policy::two_way::{Action, Effect, Remembered, decide, keep_both};
 use crate::policy::{Comparison, Guard, Means, Need};
@@ -42,9 +38,10 @@ pub(super) async fn plan(
     let rules = making.rules;
     let mut known = Base::open(base, &job.route)?.peekable();
     let part = if known.peek().is_some() { Part::Peer } else { Part::NewPeer };
+    let places = Arc::new(Semaphore::new(rules.connections_max.max(1)));
     let filter = Arc::new(rules.filter.clone());
-    let left = Feed::open(&job.ends.from, part, rules, &filter);
-    let right = Feed::open(&job.ends.to, part, rules, &filter);
+    let left = Feed::open(&side::sharing(&job.ends.from, &places), part, rules, &filter);
+    let right = Feed::open(&side::sharing(&job.ends.to, &places), part, rules, &filter);
     drop(filter);
     let is_local = |site: &Site| matches!(site, Site::Local(_));
     let local = match (&job.ends.from, &job.ends.to) {
@@ -58,24 +55,20 @@ pub(super) async fn plan(
         ways: [Way::of(job)?, Way::of(back)?],
         at: making.context.clock.now(),
         looks: AtomicU64::new(0),
-        places: Semaphore::new(rules.connections_max.max(1)),
+        places,
     };
     let memory = Memory::new(&rules.spool, making.context.random);
+    let twins = [&job.ends.from, &job.ends.to].into_iter().find_map(|site| super::twins::of(site, rules));
+    let sides = Sides::new(job, rules, Pairing::new(left, right), twins);
     let mut both = BothWays {
         shared: &shared,
         base: Lookup::new(Box::new(known)),
         writing: memory.begin(&job.route, making.context.random)?,
-        pairing: Pairing::new(left, right),
-        filter: pairing::live_filter(rules),
-        twins: local.map(|_| Twins::new(rules.platform)),
         local,
-        emptied: [is_local(&job.ends.from), is_local(&job.ends.to)].map(|local| local.then(Emptied::default)),
-        order: InOrder::new(),
     };
-    both.run(making).await?;
-    let (pages, looks) = both.pairing.cost();
-    making.seen.pages += pages;
-    making.seen.looks += looks + shared.looks.load(Ordering::Relaxed);
+    let emptied = [is_local(&job.ends.from), is_local(&job.ends.to)];
+    pairing::go_through(sides, &mut both, emptied, TO_RIGHT, making).await?;
+    making.seen.looks += shared.looks.load(Ordering::Relaxed);
     both.writing.finish()?;
     Ok(memory)
 }
@@ -86,24 +79,7 @@ struct Shared<'a> {
     ways: [Way; 2],
     at: jiff::Timestamp,
     looks: AtomicU64,
-    places: Semaphore,
-}
-
-/// What becomes of one name.
-struct Decided {
-    name: Name,
-    steps: Vec<Step>,
-    /// What is remembered of it without a step.
-    remembered: Option<Remembered>,
-    /// Whether it goes from each side; `None` where it neither is nor comes there.
-    goes: [Option<bool>; 2],
-    same: bool,
-}
-
-impl Decided {
-    fn nothing(name: Name, remembered: Option<Remembered>) -> Self {
-        Self { name, steps: Vec::new(), remembered, goes: [None, None], same: false }
-    }
+    places: Arc<Semaphore>,
 }
 
 type Known<'a> = Box<dyn Iterator<Item = Result<(Name, Remembered), BaseError>> + Send + 'a>;
@@ -112,100 +88,50 @@ struct BothWays<'a> {
     shared: &'a Shared<'a>,
     base: Lookup<Known<'a>>,
     writing: Writing,
-    pairing: Pairing,
-    filter: Filter,
-    /// The side of the disk, if one is, and the names there.
+    /// The side of the disk, if one is.
     local: Option<Side>,
-    twins: Option<Twins>,
-    emptied: [Option<Emptied>; 2],
-    order: InOrder<'a, Decided>,
 }
 
-impl<'a> BothWays<'a> {
-    async fn run(&mut self, making: &mut Making<'_>) -> Result<(), PrepareError> {
-        loop {
-            let next = match self.order.turn(&mut self.pairing).await? {
-                Turn::Decided(decided) => {
-                    self.finish(making, decided)?;
-                    continue;
-                }
-                Turn::Pair(next) => next,
-            };
-            let name = next.as_ref().map(Pair::name);
-            let missed = self.pairing.missed(name, &mut self.filter)?;
-            for missed in missed {
-                self.missed(making, missed)?;
-            }
-            while let Some((gone, remembered)) = self.base.before(name)? {
-                // Neither side has it: forgotten, but for what nobody could see.
-                let unseen =
-                    [Side::Left, Side::Right].iter().any(|side| self.pairing.is_shadowed(*side, &gone))
-                        || !pairing::name_takes_part(&self.filter, &gone);
-                let decided = Decided::nothing(gone, unseen.then_some(remembered));
-                self.put_made(making, decided)?;
-            }
-            let Some(pair) = next else { break };
-            self.pair(making, pair)?;
-        }
-        while let Some(decided) = self.order.settled().await {
-            self.finish(making, decided?)?;
-        }
-        for (emptied, side) in self.emptied.iter_mut().zip([Side::Left, Side::Right]) {
-            let left = emptied.as_mut().map(Emptied::end).unwrap_or_default();
-            making.remove_folders(TO_RIGHT, side, left)?;
-        }
-        Ok(())
-    }
+/// A name that keeps what is remembered of it.
+fn remembers(name: Name, remembered: Option<Remembered>) -> Decided {
+    Decided { remembered, ..Decided::nothing(name) }
+}
 
-    fn put_made(&mut self, making: &mut Making<'_>, decided: Decided) -> Result<(), PrepareError> {
-        match self.order.put_made(decided) {
-            Some(decided) => self.finish(making, decided),
-            None => Ok(()),
-        }
-    }
-
-    fn finish(&mut self, making: &mut Making<'_>, decided: Decided) -> Result<(), PrepareError> {
-        let sides = self.emptied.iter_mut().zip(decided.goes).zip([Side::Left, Side::Right]);
-        for ((emptied, goes), side) in sides {
-            if let (Some(emptied), Some(goes)) = (emptied, goes) {
-                let left = emptied.pass(&decided.name, goes);
-                making.remove_folders(TO_RIGHT, side, left)?;
-            }
-        }
-        making.seen.same += u64::from(decided.same);
-        if let Some(remembered) = &decided.remembered {
-            self.writing.push(&decided.name, remembered)?;
-        }
-        decided.steps.iter().try_for_each(|step| making.push(step))
-    }
-
-    fn missed(&mut self, making: &mut Making<'_>, missed: Missed) -> Result<(), PrepareError> {
+impl<'a> Judge<'a> for BothWays<'a> {
+    fn missed(&mut self, sides: &Sides<'_>, making: &mut Making<'_>, missed: Missed) -> Decided {
         let Missed { side, name, what } = missed;
-        let mut decided = Decided::nothing(name.clone(), None);
-        decided.goes[usize::from(side == Side::Right)] = Some(false);
+        let mut decided = Decided::stays(name.clone(), side);
         if let What::Unfit(why) = what {
-            if pairing::name_takes_part(&self.filter, &name) {
-                let task = match why {
-                    Unfit::Name(refusal) => Task::Refuse(Refusal::Name(refusal)),
-                    Unfit::Link => Task::Skip(Skip::Link),
-                    Unfit::Special => Task::Skip(Skip::Special),
-                    Unfit::Loop => Task::Refuse(Refusal::Unreadable(why.to_string().into())),
-                    Unfit::Unreadable(error) => {
-                        making.seen.unread += 1;
-                        Task::Refuse(Refusal::Unreadable(error.to_string().into()))
-                    }
-                };
-                decided.steps.push(step(TO_RIGHT, task, name));
+            if pairing::name_takes_part(&sides.filter, &name) {
+                decided.steps.push(step(TO_RIGHT, pairing::left_out(making, &why), name));
             } else {
                 making.seen.left_out += 1;
             }
         }
-        self.put_made(making, decided)
+        decided
     }
 
-    fn pair(&mut self, making: &mut Making<'_>, pair: Pair) -> Result<(), PrepareError> {
-        making.sees(&pair);
-        self.pairing.pass(pair.name());
+    /// Neither side has it: forgotten, but for what nobody could see.
+    fn absent(&mut self, sides: &Sides<'_>, before: Option<&Name>) -> Result<Option<Decided>, PrepareError> {
+        let Some((gone, remembered)) = self.base.before(before)? else { return Ok(None) };
+        let unseen = [Side::Left, Side::Right].iter().any(|side| sides.pairing.is_shadowed(*side, &gone))
+            || !pairing::name_takes_part(&sides.filter, &gone);
+        Ok(Some(remembers(gone, unseen.then_some(remembered))))
+    }
+
+    fn decided(&mut self, decided: &Decided) -> Result<(), PrepareError> {
+        if let Some(remembered) = &decided.remembered {
+            self.writing.push(&decided.name, remembered)?;
+        }
+        Ok(())
+    }
+
+    fn pair(
+        &mut self,
+        sides: &mut Sides<'_>,
+        making: &mut Making<'_>,
+        pair: Pair,
+    ) -> Result<Verdict<'a>, PrepareError> {
         let name = pair.name().clone();
         let remembered = self.base.at(&name)?;
         let (mut left, mut right) = pair.sides();
@@ -213,42 +139,40 @@ impl<'a> BothWays<'a> {
             [&mut left, &mut right].into_iter().flatten().for_each(pairing::as_object);
         }
         let stay = [left.as_ref().map(|_| false), right.as_ref().map(|_| false)];
-        let shadowed = [Side::Left, Side::Right].iter().any(|side| self.pairing.is_shadowed(*side, &name));
+        let shadowed = [Side::Left, Side::Right].iter().any(|side| sides.pairing.is_shadowed(*side, &name));
         let takes_part = [&left, &right]
             .into_iter()
             .flatten()
-            .all(|entry| pairing::takes_part(&self.filter, Some(entry), None));
+            .all(|entry| pairing::takes_part(&sides.filter, Some(entry), None));
         // Of the disk every name counts, also those that stay as they are.
         let on_disk = match self.local {
             Some(Side::Left) => left.is_some(),
             Some(Side::Right) => right.is_some(),
             None => false,
         };
-        if let Some(twins) = self.twins.as_mut().filter(|_| on_disk) {
+        if let Some(twins) = sides.twins.as_mut().filter(|_| on_disk) {
             let _ = twins.check(&name);
         }
         if !takes_part || shadowed {
             making.seen.left_out += u64::from(!takes_part);
-            let decided = Decided { goes: stay, ..Decided::nothing(name, remembered) };
-            return self.put_made(making, decided);
+            return Ok(Verdict::Made(Decided { goes: stay, ..remembers(name, remembered) }));
         }
         making.seen.left += u64::from(left.is_some());
         making.seen.right += u64::from(right.is_some());
         let is_folder = [&left, &right].into_iter().flatten().any(|entry| entry.kind == Kind::Folder);
         if is_folder && self.shared.rules.folders == Folders::None {
-            let decided = Decided { goes: stay, ..Decided::nothing(name, remembered) };
-            return self.put_made(making, decided);
+            return Ok(Verdict::Made(Decided { goes: stay, ..remembers(name, remembered) }));
         }
         if is_folder && remembered.is_none() && left.is_some() != right.is_some() {
             let side = if left.is_some() { Side::Left } else { Side::Right };
-            let filled = self.local == Some(side) && self.pairing.is_filled(side, &name);
+            let filled = self.local == Some(side) && sides.pairing.is_filled(side, &name);
             if filled && self.shared.rules.folders != Folders::All {
                 // A folder that is there for what is in it goes with it.
                 let goes = stay.map(|stays| stays.map(|_| true));
-                return self.put_made(making, Decided { goes, ..Decided::nothing(name, None) });
+                return Ok(Verdict::Made(Decided { goes, ..Decided::nothing(name) }));
             }
         }
-        let comparison = Comparison { means: Means::Checksum, ..self.shared.rules.comparison };
+        let comparison = Comparison { means: Means::Checksum, ..self.shared.rules.comparison() };
         let action = decide(remembered.as_ref(), left.as_ref(), right.as_ref(), |left, right| {
             comparison.same(left, right)
         });
@@ -256,58 +180,20 @@ impl<'a> BothWays<'a> {
             let source = if *to == Side::Right { &left } else { &right };
             let source = source.as_ref().expect("what is copied is there").clone();
             let exists = left.is_some() && right.is_some();
-            if let Some(refusal) = self.refusal(&source, *to, exists) {
+            if let Some(refusal) = sides.refusal(&source, *to, exists, !exists) {
                 let refused = step(TO_RIGHT, Task::Refuse(refusal), name.clone());
                 let steps = vec![Step { size_bytes: source.size_bytes, ..refused }];
-                let decided = Decided { goes: stay, steps, ..Decided::nothing(name, remembered) };
-                return self.put_made(making, decided);
+                return Ok(Verdict::Made(Decided { goes: stay, steps, ..remembers(name, remembered) }));
             }
         }
-        let shared = self.shared;
-        match action {
+        Ok(match action {
             Action::Need(Need::Content | Need::Metadata) | Action::KeepBoth => {
                 let unclear = matches!(action, Action::Need(_));
                 let (left, right) = left.zip(right).expect("both have what is compared");
-                let settled = settle(shared, left, right, unclear);
-                match self.order.put(settled) {
-                    Some(decided) => self.finish(making, decided?),
-                    None => Ok(()),
-                }
+                Verdict::Waits(Box::pin(settle(self.shared, left, right, unclear)))
             }
-            action => {
-                let decided = shared.act(action, left, right, remembered);
-                self.put_made(making, decided)
-            }
-        }
-    }
-
-    /// Why something cannot be on a side.
-    fn refusal(&mut self, source: &Entry, to: Side, exists: bool) -> Option<Refusal> {
-        let ends = &self.shared.job.ends;
-        match if to == Side::Right { &ends.to } else { &ends.from } {
-            Site::Remote(remote) => {
-                if source.name.key(&remote.prefix).is_err() {
-                    let length_bytes = remote.prefix.as_str().len() + source.name.as_str().len();
-                    return Some(Refusal::Name(NameRefusal::KeyTooLong { length_bytes }));
-                }
-                (source.size_bytes > OBJECT_MAX_BYTES).then_some(Refusal::TooLarge)
-            }
-            Site::Local(root) => {
-                let path = match source.path(self.shared.rules.platform) {
-                    Ok(path) => path,
-                    Err(refusal) => return Some(Refusal::Name(refusal)),
-                };
-                let twins = self.twins.as_mut().expect("they are watched where a side is a folder");
-                if !exists && let Err(refusal) = twins.check(&source.name) {
-                    return Some(Refusal::Name(refusal));
-                }
-                let looks = !exists && source.kind != Kind::Folder && !self.pairing.has_ended(to);
-                let is_folder = || root.join(path).symlink_metadata().is_ok_and(|found| found.is_dir());
-                let file = || Refusal::Name(NameRefusal::FileAndFolder { file: source.name.clone() });
-                (looks && is_folder()).then(file)
-            }
-            Site::Stdio => None,
-        }
+            action => Verdict::Made(self.shared.act(action, left, right, remembered)),
+        })
     }
 }
 
@@ -328,6 +214,7 @@ impl Shared<'_> {
             tag: source.tag.clone(),
             guard,
             link: self.rules.links == Links::Keep,
+            follows: self.rules.links == Links::Follow,
             ..step(route, task, source.name.clone())
         }
     }
@@ -346,7 +233,7 @@ impl Shared<'_> {
                 let source = if to == Side::Right { &left } else { &right };
                 let source = source.as_ref().expect("what is copied is there");
                 let steps = vec![self.copy(to, source, guard)];
-                Decided { steps, goes: both, ..Decided::nothing(name, None) }
+                Decided { steps, goes: both, ..Decided::nothing(name) }
             }
             Action::Delete { on, guard } => {
                 let entry = if on == Side::Left { &left } else { &right };
@@ -359,15 +246,15 @@ impl Shared<'_> {
                     vec![Step { guard, ..step(TO_RIGHT, Task::Delete(on), name.clone()) }]
                 };
                 let goes = [on == Side::Left, on == Side::Right].map(|goes| goes.then_some(true));
-                Decided { steps, goes, ..Decided::nothing(name, None) }
+                Decided { steps, goes, ..Decided::nothing(name) }
             }
             Action::Remember => {
                 let now = left.zip(right).map(|(left, right)| Remembered::of(&left, &right));
-                Decided { goes: both, same: true, ..Decided::nothing(name, now) }
+                Decided { goes: both, same: true, ..remembers(name, now) }
             }
             Action::Nothing | Action::Forget | Action::KeepBoth | Action::Need(_) => {
                 let goes = [left, right].map(|side| side.map(|_| false));
-                Decided { goes, same: true, ..Decided::nothing(name, remembered) }
+                Decided { goes, same: true, ..remembers(name, remembered) }
             }
         }
     }
@@ -397,7 +284,7 @@ async fn settle(
             let reason = Refusal::Unreadable("it changes while it is compared".into());
             let steps = vec![step(TO_RIGHT, Task::Refuse(reason), left.name.clone())];
             let goes = [Some(false), Some(false)];
-            return Ok(Decided { steps, goes, ..Decided::nothing(left.name, None) });
+            return Ok(Decided { steps, goes, ..Decided::nothing(left.name) });
         }
     }
     let prefix_bytes = [&ends.from, &ends.to].into_iter().map(|site| match site {
@@ -439,5 +326,5 @@ async fn settle(
         }
     });
     let goes = [Some(false), Some(false)];
-    Ok(Decided { steps: steps.into(), goes, ..Decided::nothing(left.name, None) })
+    Ok(Decided { steps: steps.into(), goes, ..Decided::nothing(left.name) })
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use pintail_core::seam::Random;
 
+use super::apart::Reads;
 use super::{Context, Job, PrepareError, Rules, Seen};
 use crate::diff::{Pair, Side};
 use crate::entry::Entry;
@@ -21,11 +22,29 @@ pub(super) struct Making<'a> {
     pub(super) context: Context<'a>,
     pub(super) seen: Seen,
     builder: PlanBuilder,
+    routes: Vec<Route>,
     ends: Vec<Ends>,
+    /// What copies must not write over.
+    pub(super) reads: Reads,
+    /// Folders that go because nothing stays in them.
+    emptied: u64,
     /// How many routes jobs have; those after them are of prefixes that are keys themselves.
     jobs: u32,
     entries: u64,
     started: jiff::Timestamp,
+    /// When a name of the list is missing; `None` where nobody asks.
+    missing: Option<Missing>,
+    /// Which names of the list were met, in its order.
+    met: Vec<bool>,
+}
+
+/// When a name of the list of names is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Missing {
+    /// When no source has it.
+    AtSource,
+    /// When neither side has it: what one side lacks may be what has to be deleted on the other.
+    OnBothSides,
 }
 
 impl<'a> Making<'a> {
@@ -33,13 +52,13 @@ impl<'a> Making<'a> {
     /// name below it.
     pub(super) fn new(jobs: &[Job], rules: &'a Rules, context: Context<'a>) -> Self {
         let (above, ends): (Vec<Route>, Vec<Ends>) = jobs.iter().map(above).unzip();
-        let routes = jobs.iter().map(|job| job.route.clone()).chain(above).collect();
+        let routes: Vec<Route> = jobs.iter().map(|job| job.route.clone()).chain(above).collect();
         let ends = jobs.iter().map(|job| job.ends.clone()).chain(ends).collect();
         let folder = rules.spool.clone();
         let mut number = [0; 8];
         context.random.fill(&mut number);
         let random = Arc::new(pintail_core::seam::SeededRandom::new(u64::from_le_bytes(number)));
-        let builder = PlanBuilder::spooling(routes, rules.cutting, MEMORY_MAX_BYTES, move || {
+        let builder = PlanBuilder::spooling(routes.clone(), rules.cutting, MEMORY_MAX_BYTES, move || {
             spool(&folder, &*random as &dyn Random)
         });
         Self {
@@ -47,19 +66,74 @@ impl<'a> Making<'a> {
             context,
             seen: Seen::default(),
             builder,
+            routes,
             ends,
+            reads: Reads::default(),
+            emptied: 0,
             jobs: u32::try_from(jobs.len()).expect("jobs were named one by one"),
             entries: 0,
             started: context.clock.now(),
+            missing: None,
+            met: Vec::new(),
+        }
+    }
+
+    /// From now on, names of the list of names that are met are remembered, and the others told at the end.
+    pub(super) fn misses(&mut self, missing: Missing) {
+        if let Some(only) = &self.rules.filter.only {
+            (self.missing, self.met) = (Some(missing), vec![false; only.len()]);
+        }
+    }
+
+    fn meets(&mut self, name: &Name) {
+        if let (Some(only), Some(_)) = (&self.rules.filter.only, self.missing) {
+            only.places_of(name.as_str()).for_each(|place| self.met[place] = true);
+        }
+    }
+
+    /// Tells whether a name means a folder that is there and has nothing in it to be met.
+    fn is_empty_folder(&self, name: &str) -> bool {
+        let Some(folder) = name.strip_suffix('/').and_then(|folder| Name::new(folder).ok()) else {
+            return false;
+        };
+        let Ok(below) = folder.path(self.rules.platform) else { return false };
+        self.ends.iter().flat_map(|ends| [&ends.from, &ends.to]).any(|site| match site {
+            Site::Local(root) => root.join(&below).is_dir(),
+            Site::Remote(_) | Site::Stdio => false,
+        })
+    }
+
+    /// Tells the names of the list that were not met, as far as they belong to this part of the work.
+    fn tell_missing(&mut self) {
+        let (Some(only), Some(_)) = (&self.rules.filter.only, self.missing) else { return };
+        let shard = self.rules.filter.shard;
+        for (name, _) in only.iter().zip(&self.met).filter(|(_, met)| !**met) {
+            let is_ours = shard.is_none_or(|shard| shard.holds_text(name));
+            if is_ours && !self.is_empty_folder(name) {
+                self.seen.missing += 1;
+                self.context.talk.missing(name);
+            }
         }
     }
 
     pub(super) fn push(&mut self, step: &Step) -> Result<(), PrepareError> {
+        // What cannot be taken is there, and comes as no pair.
+        if matches!(step.task, Task::Refuse(_) | Task::Skip(_)) {
+            self.meets(&step.name);
+        }
+        if step.task.moves_bytes() {
+            let (route, ends) = (&self.routes[step.route as usize], &self.ends[step.route as usize]);
+            self.reads.check(&route.to, &ends.to, step.target())?;
+        }
         Ok(self.builder.push(step)?)
     }
 
     /// Counts a pair, for whoever watches.
     pub(super) fn sees(&mut self, pair: &Pair) {
+        match (pair, self.missing) {
+            (_, None) | (Pair::Right(_), Some(Missing::AtSource)) => {}
+            (pair, Some(_)) => self.meets(pair.name()),
+        }
         let before = self.entries / SEEN_STEP;
         self.entries += if matches!(pair, Pair::Both(..)) { 2 } else { 1 };
         if self.entries / SEEN_STEP > before {
@@ -75,6 +149,7 @@ impl<'a> Making<'a> {
         folders: Vec<Name>,
     ) -> Result<(), PrepareError> {
         folders.into_iter().try_for_each(|folder| {
+            self.emptied += 1;
             let step = Step::new(Task::Delete(side), folder, 0);
             self.push(&Step { route, guard: Guard::None, ..step })
         })
@@ -86,13 +161,14 @@ impl<'a> Making<'a> {
         vec![Step { route: self.jobs + route, guard: Guard::over(Some(entry)), ..step }]
     }
 
-    /// Returns how many deletions there are so far.
+    /// Returns how many deletions of something that counts there are so far: a folder that goes because all in it goes is none.
     pub(super) fn deletions(&self) -> u64 {
-        self.builder.totals().deletes
+        self.builder.totals().deletes - self.emptied
     }
 
     /// Returns the plan, its ends and what was seen.
     pub(super) fn finish(mut self) -> Result<(Plan, Vec<Ends>, Seen), PrepareError> {
+        self.tell_missing();
         self.builder.add_listed_pages(self.seen.pages);
         let took = self.context.clock.now().duration_since(self.started);
         // A clock that was set back says nothing.

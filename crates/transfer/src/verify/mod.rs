@@ -223,6 +223,25 @@ impl Summary {
         self.missing_left + self.missing_right + self.kind + self.size + self.content
     }
 
+    /// Gathers verdicts, several of which are found at once, until there are no more or a stop is asked for.
+    async fn gather<E>(
+        verdicts: impl Stream<Item = impl Future<Output = Result<(Name, pair::Verdict), E>>>,
+        options: &Options,
+        context: Context<'_>,
+    ) -> Result<Self, E> {
+        let mut summary = Self::default();
+        let mut verdicts = std::pin::pin!(verdicts.buffer_unordered(options.connections_max.max(1)));
+        while let Some(verdict) = verdicts.next().await {
+            let (name, verdict) = verdict?;
+            summary.add(name, verdict, context.listener);
+            if context.stop.is_asked() {
+                summary.stopped = true;
+                break;
+            }
+        }
+        Ok(summary)
+    }
+
     fn add(&mut self, name: Name, verdict: pair::Verdict, listener: &dyn Listener) {
         self.downloaded_bytes += verdict.downloaded_bytes;
         self.read_bytes += verdict.read_bytes;
@@ -279,33 +298,20 @@ pub async fn trees<E: Send>(
     context: Context<'_>,
 ) -> Result<Summary, DiffError<E>> {
     let comparing = &Comparing::new(options, context);
-    let mut summary = Summary::default();
-    let pairs = pair_stream(left_entries, right_entries);
-    let verdicts = pairs
-        .map(|pair| async move {
-            let pair = pair?;
-            let name = pair.name().clone();
-            let verdict = match &pair {
-                Pair::Left(_) => pair::Verdict::differs(What::Missing(Side::Right)),
-                Pair::Right(_) => pair::Verdict::differs(What::Missing(Side::Left)),
-                Pair::Both(one, other) => {
-                    let (one, other) = (pair::Thing::of(left, one), pair::Thing::of(right, other));
-                    comparing.compare(&one, &other).await
-                }
-            };
-            Ok((name, verdict))
-        })
-        .buffer_unordered(options.connections_max.max(1));
-    let mut verdicts = std::pin::pin!(verdicts);
-    while let Some(verdict) = verdicts.next().await {
-        let (name, verdict) = verdict?;
-        summary.add(name, verdict, context.listener);
-        if context.stop.is_asked() {
-            summary.stopped = true;
-            break;
-        }
-    }
-    Ok(summary)
+    let verdicts = pair_stream(left_entries, right_entries).map(|pair| async move {
+        let pair = pair?;
+        let name = pair.name().clone();
+        let verdict = match &pair {
+            Pair::Left(_) => pair::Verdict::differs(What::Missing(Side::Right)),
+            Pair::Right(_) => pair::Verdict::differs(What::Missing(Side::Left)),
+            Pair::Both(one, other) => {
+                let (one, other) = (pair::Thing::of(left, one), pair::Thing::of(right, other));
+                comparing.compare(&one, &other).await
+            }
+        };
+        Ok((name, verdict))
+    });
+    Summary::gather(verdicts, options, context).await
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use pintail_store::ErrorKind;
 use pintail_store::object_store::Head;
 
-use super::pair::{Outcome, Thing, Verdict};
+use super::pair::{Thing, Verdict};
 use super::{Comparing, Context, Means, Options, Summary, Unclear, What};
 use crate::diff::Side;
 use crate::entry::{Kind, Tag};
@@ -56,29 +56,17 @@ pub async fn run(
         return Err(RunError::Ends { routes, ends: ends.len() });
     }
     let comparing = &Comparing::new(options, context);
-    let mut summary = Summary::default();
     let copies = recorded.plan.steps().filter(|step| match step {
         Ok((number, step)) => step.task.moves_bytes() && recorded.state.status(*number) == Some(Status::Done),
         Err(_) => true,
     });
-    let verdicts = futures_util::stream::iter(copies)
-        .map(|step| async move {
-            let (_, step) = step?;
-            let ends = &ends[step.route as usize];
-            let verdict = comparing.look_again(&step, ends).await.unwrap_or_else(Verdict::unclear);
-            Ok::<_, PlanError>((step.target().clone(), verdict))
-        })
-        .buffer_unordered(options.connections_max.max(1));
-    let mut verdicts = std::pin::pin!(verdicts);
-    while let Some(verdict) = verdicts.next().await {
-        let (name, verdict) = verdict?;
-        summary.add(name, verdict, context.listener);
-        if context.stop.is_asked() {
-            summary.stopped = true;
-            break;
-        }
-    }
-    Ok(summary)
+    let verdicts = futures_util::stream::iter(copies).map(|step| async move {
+        let (_, step) = step?;
+        let ends = &ends[step.route as usize];
+        let verdict = comparing.look_again(&step, ends).await.unwrap_or_else(Verdict::unclear);
+        Ok((step.target().clone(), verdict))
+    });
+    Summary::gather(verdicts, options, context).await
 }
 
 impl Comparing<'_> {
@@ -94,11 +82,7 @@ impl Comparing<'_> {
         let source = thing(&ends.from, &step.name, step.link).await?;
         let Some(source) = source else {
             if step.takes {
-                return Ok(Verdict {
-                    outcome: Outcome::Same(Means::Size),
-                    downloaded_bytes: 0,
-                    read_bytes: 0,
-                });
+                return Ok(Verdict::same(Means::Size));
             }
             return Err(Unclear::Changed(Side::Left));
         };

@@ -56,7 +56,7 @@ impl SideError {
 }
 
 /// Lists two places and compares them ([`trees`]). What a folder holds that makes no name or cannot be read is told, and counts as not compared; links
-/// that are passed over are told alone.
+/// that are passed over, and what is named like our own unfinished downloads, are told alone.
 ///
 /// # Errors
 /// When a place cannot be listed.
@@ -70,7 +70,7 @@ pub async fn sites(
     let unfit = Arc::new(AtomicU64::new(0));
     let tell = |path: &Path, why: &Unfit| {
         context.listener.unfit(path, why);
-        if !matches!(why, Unfit::Link) {
+        if !matches!(why, Unfit::Link | Unfit::Unfinished) {
             unfit.fetch_add(1, Ordering::Relaxed);
         }
     };

@@ -440,6 +440,7 @@ async fn two_places_are_listed_and_compared_but_for_what_takes_no_part() {
     std::os::unix::fs::symlink("one", world.root().join("link")).unwrap();
     std::fs::create_dir(world.root().join("empty")).unwrap();
     std::fs::write(world.root().join("bad\u{1}name"), b"").unwrap();
+    std::fs::write(world.root().join(".pintail-0123456789abcdef.part"), b"").unwrap();
     let mut filter = crate::filter::Filter::default();
     filter.rules.exclude("*.tmp").unwrap();
     let (heard, random, stop) = (Heard::default(), SeededRandom::new(1), Stop::default());
@@ -452,6 +453,7 @@ async fn two_places_are_listed_and_compared_but_for_what_takes_no_part() {
     assert_eq!(
         heard,
         [
+            ".pintail-0123456789abcdef.part unfit: it is named like an unfinished download",
             "bad\u{1}name unfit: the name cannot be kept",
             "deep/two same Checksum",
             "left Missing(Right)",
@@ -460,7 +462,8 @@ async fn two_places_are_listed_and_compared_but_for_what_takes_no_part() {
             "right Missing(Left)",
         ]
     );
-    // A link is passed over as was asked for; a name that makes no key is not known to be on the other side.
+    // A link is passed over as was asked for, and nothing copies what may be unfinished; a name that makes no key is not known to be on the
+    // other side.
     assert_eq!((summary.same(), summary.differences(), summary.unclear), (2, 2, 1));
     let gone = Site::Local(world.folder.path().join("gone"));
     let context = Context { random: &random, listener: &Heard::default(), stop: &stop };

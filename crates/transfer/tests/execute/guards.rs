@@ -14,7 +14,7 @@ use crate::world::*;
 
 #[tokio::test(start_paused = true)]
 async fn an_object_that_appeared_meanwhile_stays_unless_it_is_the_same() {
-    // behaviour: transfer-guards
+    // behaviour: existing
     for size in [1000, LARGE_BYTES] {
         let world = World::new().await;
         world.write("file", &content(size, 1));

@@ -7,4 +7,7 @@ mod faults;
 mod guards;
 mod mixed;
 mod moves;
+mod planted;
+mod resumed;
+mod torn;
 mod world;

@@ -251,7 +251,7 @@ async fn bandwidth_is_kept_to_and_follows_the_clock() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_copied_is_read_back_where_that_is_asked_for() {
-    // behaviour: transfer-verify
+    // behaviour: transfer-proof
     let mut world = World::new().await;
     world.options.verify = true;
     world.write("small", &content(100, 1));

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where its ground gives way")]
 
 mod generated;
+mod links;
 mod listing;
 mod one_way;
 mod stage;

@@ -80,7 +80,7 @@ fn what_exists_is_treated_as_was_asked() {
     }
 }
 
-// behaviour: sync-rules
+// behaviour: sync
 #[test]
 fn a_second_sync_of_an_unchanged_tree_lists_and_does_nothing_else() {
     let stage = Stage::new();
@@ -164,6 +164,32 @@ fn nothing_is_deleted_on_the_word_of_a_source_that_is_not_whole() {
         assert!(matches!(refused, Err(PrepareError::Deletions(DeleteRefusal::SourceNotWhole { unread: 1 }))));
     }
     fs::set_permissions(stage.root().join("locked"), fs::Permissions::from_mode(0o700)).unwrap();
+}
+
+#[test]
+fn what_is_named_like_an_unfinished_download_is_told_and_stays_on_both_sides() {
+    // behaviour: hostile-keys
+    let mut stage = Stage::new();
+    let ours = ".pintail-0123456789abcdef.part";
+    for key in [&format!("p/{ours}"), "p/gone", "p/only/there"] {
+        stage.object(key, "x");
+    }
+    for file in [ours.to_owned(), "a".into(), format!("sub/{ours}"), format!("out/{ours}")] {
+        stage.file(&file, "half", -10);
+    }
+    stage.rules.filter.rules.exclude("out/").unwrap();
+    let skips = [format!("skip unfinished {ours}"), format!("skip unfinished sub/{ours}")];
+    let plan = stage.mirror(&stage.up(), Extra::Delete).unwrap();
+    let expected = [&skips[0], "upload a", "delete(right) gone", "delete(right) only/there", &skips[1]];
+    assert_eq!(lines(&plan.plan), expected);
+    stage.rules.takes = true;
+    let moved = stage.copy(&[stage.up()]).unwrap();
+    assert_eq!(lines(&moved.plan), [&skips[0], "upload a, taken", &skips[1]]);
+    // At a target it is in nobody's way, and its key is refused there.
+    stage.rules.takes = false;
+    let down = lines(&stage.mirror(&stage.down(), Extra::Delete).unwrap().plan);
+    let refused = format!("name(unfinished) {ours}");
+    assert_eq!(down, [&refused, "delete(right) a", "download gone", "download only/there"]);
 }
 
 #[test]
@@ -420,7 +446,7 @@ fn deletions_reach_everything_below_and_the_prefix_itself() {
     };
     let tree = keys(&stage, job(&stage, "photos/", What::Tree));
     assert_eq!(tree, ["photos/", "photos/a", "photos/b/", "photos/b/c"]);
-    let beginning = keys(&stage, job(&stage, "photos", What::Beginning));
+    let beginning = keys(&stage, job(&stage, "", What::Beginning("photos".into())));
     assert_eq!(beginning, ["photos", "photos/", "photos/a", "photos/b/", "photos/b/c", "photosynthesis"]);
     assert_eq!(keys(&stage, job(&stage, "", one("x", "x"))), ["x"]);
     stage.rules.filter.rules.exclude("b/").unwrap();

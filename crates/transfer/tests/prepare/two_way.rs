@@ -198,6 +198,38 @@ impl Pair {
         true
     }
 
+    /// Syncs with a crash after so many steps, goes on in another process, and remembers. Returns the names that were copied.
+    fn sync_in_two_lives(&mut self, steps_max: usize) -> Vec<String> {
+        let (prepared, _) = self.plan();
+        let steps: Vec<(u64, Step)> = prepared.plan.steps().map(Result::unwrap).collect();
+        let (deletions, others): (Vec<_>, Vec<_>) =
+            steps.into_iter().partition(|(_, step)| matches!(step.task, Task::Delete(_)));
+        let mut done = BTreeSet::new();
+        let mut copied = Vec::new();
+        for (ran, (number, step)) in others.iter().chain(&deletions).enumerate() {
+            if ran == steps_max {
+                self.tick();
+            }
+            if self.carry_out(step) {
+                done.insert(*number);
+                copied.extend(step.task.moves_bytes().then(|| step.name.to_string()));
+            }
+        }
+        self.tick();
+        let random = SeededRandom::new(8);
+        let done = |number: u64| done.contains(&number);
+        let remembered = prepare::remember_resumed(
+            &self.job,
+            &self.base,
+            &prepared.plan,
+            &done,
+            &self.stage.rules,
+            self.stage.context(&random),
+        );
+        self.stage.runtime.block_on(remembered).unwrap();
+        copied
+    }
+
     fn tree(&self, side: Side) -> BTreeMap<String, String> {
         let mut tree = BTreeMap::new();
         match self.site(side) {
@@ -363,6 +395,41 @@ proptest! {
         let (rest, _memory) = pair.plan();
         prop_assert!(rest.plan.is_empty(), "{:?}", lines(&rest.plan));
         prop_assert_eq!(rest.seen.looks, 0);
+    }
+
+    // behaviour: sync-both-ways
+    /// A run that another process went on with has remembered what it copied: nothing is left to do, and what is deleted afterwards on one side goes on
+    /// the other.
+    #[test]
+    fn a_run_in_two_lives_remembers_what_it_copied(
+        local in any::<bool>(),
+        is_first in any::<bool>(),
+        before in changes(),
+        after in changes(),
+        crash in 0..12_usize,
+    ) {
+        let mut pair = Pair::new(local);
+        pair.people_change(&before);
+        if !is_first {
+            prop_assert!(pair.sync(usize::MAX));
+        }
+        pair.people_change(&after);
+        let copied = pair.sync_in_two_lives(crash);
+        let (left, right) = (pair.tree(Side::Left), pair.tree(Side::Right));
+        prop_assert_eq!(&left, &right);
+        let (rest, _memory) = pair.plan();
+        prop_assert!(rest.plan.is_empty(), "{:?}", lines(&rest.plan));
+        for file in &copied {
+            pair.delete(Side::Left, file, &Guard::None);
+        }
+        let planned = lines(&pair.plan().0.plan);
+        for file in &copied {
+            prop_assert!(planned.contains(&format!("delete(right) {file}")), "{file}: {planned:?}");
+        }
+        prop_assert!(planned.iter().all(|line| line.starts_with("delete(")), "{planned:?}");
+        prop_assert!(pair.sync(usize::MAX));
+        prop_assert_eq!(pair.tree(Side::Left), pair.tree(Side::Right));
+        prop_assert!(copied.iter().all(|file| !pair.tree(Side::Right).contains_key(file)));
     }
 
     /// A mirror with a crash between any two steps makes the target the source all the same, and then has nothing to do.

@@ -49,7 +49,20 @@ impl Args {
         let face = show::TransferFace::new(output, Verb::Rm);
         let mut tally = show::Tally::default();
         let mut exit = Exit::Done;
-        for part in removals(request) {
+        for mut part in removals(request) {
+            // While work is left in order the command goes on for a moment, and begins nothing more.
+            if app.interrupt().is_set() {
+                break;
+            }
+            if let Some(max) = self.max_errors {
+                // What failed at one address counts for those after it.
+                let left = max.saturating_sub(tally.failed);
+                if left == 0 {
+                    tally.leave_out();
+                    continue;
+                }
+                part.options.errors_max = Some(left);
+            }
             let what = part.sources.clone();
             let mut planned = match plan(app, part, only.clone(), &face).await {
                 Ok(planned) => planned,

@@ -68,8 +68,7 @@ impl Command {
             Self::Resume { run } => return resume(app, output, run).await,
             Self::Cancel { run } => {
                 let run = id(&run)?;
-                let count = transfer::cancel(app, &run).await?;
-                show::cancelled(output, &run, count)?;
+                show::cancelled(output, &run, &transfer::cancel(app, &run).await?)?;
             }
             Self::Clean(clean) => return clean.run(app, output).await,
         }

@@ -84,6 +84,12 @@ pub(crate) fn many(number: u64, one: &str) -> String {
     if number == 1 { format!("1 {one}") } else { format!("{} {one}s", count(number)) }
 }
 
+/// Writes a text as one word of a command for a shell: quoted where it needs to be.
+pub(crate) fn shell_word(text: &str) -> String {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "_-+=:,./@%".contains(letter);
+    if text.chars().all(is_plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
 /// Shows how long something took: `30 ms`, `1.2 s`, `59 s`, then as [`span`].
 pub(crate) fn took(time: std::time::Duration) -> String {
     let seconds = time.as_secs_f64();
@@ -151,6 +157,8 @@ mod tests {
             assert_eq!(count(number), shown);
         }
         assert_eq!((many(1, "file"), many(2000, "file")), ("1 file".into(), "2,000 files".into()));
+        assert_eq!(shell_word("lab:bucket/a-b/c.txt"), "lab:bucket/a-b/c.txt");
+        assert_eq!(shell_word("lab:bucket/it's $HOME"), r"'lab:bucket/it'\''s $HOME'");
         for (ms, shown) in [(3, "3 ms"), (1234, "1.2 s"), (59_900, "59 s"), (90_000, "1 min 30 s")] {
             assert_eq!(took(std::time::Duration::from_millis(ms)), shown);
         }

@@ -12,7 +12,7 @@ use crate::cli::render::text::{harmless, harmless_words, size, span, time};
 use crate::cli::render::{Output, Style};
 use crate::ops::batch::role::RolePolicies;
 use crate::ops::batch::{At, COPY_MAX_BYTES, Deed, EXPIRY_TAG, Job, JobStatus, Plan, Task, Wish};
-use crate::ops::prices::EstimateLine;
+use crate::ops::prices::{Estimate, EstimateLine};
 
 #[derive(Serialize)]
 struct PlanLine<'a> {
@@ -31,7 +31,8 @@ struct PlanLine<'a> {
     shard: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     manifest_bytes: Option<u64>,
-    estimate: EstimateLine,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    estimate: Option<EstimateLine>,
     #[serde(skip_serializing_if = "Option::is_none")]
     lifecycle: Option<LifecycleLine<'a>>,
 }
@@ -60,7 +61,7 @@ pub(in crate::cli) fn batch_plan(output: &Output, wish: &Wish, plan: &Plan) -> i
         too_large: counted(load.too_large).filter(|_| is_copy),
         shard: shard.clone(),
         manifest_bytes: plan.upload_bytes(),
-        estimate: plan.estimate.line(),
+        estimate: plan.estimate.as_ref().map(Estimate::line),
         lifecycle: plan.expiry.as_ref().map(|expiry| LifecycleLine {
             bucket: expiry.bucket.as_str(),
             rule: &expiry.rule,
@@ -87,7 +88,8 @@ pub(in crate::cli) fn batch_plan(output: &Output, wish: &Wish, plan: &Plan) -> i
         pairs.push(("too large", text));
     }
     pairs.extend(plan.upload_bytes().map(|bytes| ("list", format!("{} to upload", size(bytes)))));
-    pairs.push(("cost", plan.estimate.text()));
+    let unknown = || format!("not known: nothing says what things cost in {}", plan.region);
+    pairs.push(("cost", plan.estimate.as_ref().map_or_else(unknown, Estimate::text)));
     if let Some(expiry) = &plan.expiry {
         let (key, value) = EXPIRY_TAG;
         let rule = match expiry.present {

@@ -85,8 +85,13 @@ pub(crate) enum KubernetesError {
 /// When the command cannot be cut into shards, or a name is none.
 pub(crate) fn job(wish: &JobWish<'_>) -> Result<String, KubernetesError> {
     let verb = wish.command.first().ok_or(KubernetesError::NoCommand)?;
-    if !matches!(verb.as_str(), "cp" | "sync" | "batch") {
+    if !matches!(verb.as_str(), "cp" | "mv" | "sync" | "batch") {
         return Err(KubernetesError::Command(verb.clone()));
+    }
+    // Both sides, and everything from then on, are one work for one process.
+    let whole = |word: &&String| matches!(word.as_str(), "--two-way" | "--watch");
+    if let Some(option) = wish.command.iter().take_while(|word| *word != "--").find(whole) {
+        return Err(KubernetesError::Command(format!("{verb} {option}")));
     }
     if wish.command.iter().any(|word| word == "--shard" || word.starts_with("--shard=")) {
         return Err(KubernetesError::Shard);
@@ -190,8 +195,8 @@ fn container(wish: &JobWish<'_>, name: &str, words: &[String], yaml: &mut Yaml) 
     yaml.line(6, "- pintail");
     yaml.line(5, "args:");
     for word in words {
-        // `$(NAME)` in an argument would be replaced by a variable.
-        yaml.line(6, &format!("- {}", quoted(&word.replace("$(", "$$("))));
+        // `$(NAME)` in an argument would be replaced by a variable, and of every two dollars one is left.
+        yaml.line(6, &format!("- {}", quoted(&word.replace('$', "$$"))));
     }
     yaml.line(5, "env:");
     for (name, value) in [
@@ -352,8 +357,12 @@ mod tests {
     #[test]
     fn every_text_is_quoted() {
         assert_eq!(quoted("a\"b\\c\n\u{7}\u{2028}é"), "\"a\\\"b\\\\c\\n\\x07\\u2028é\"");
-        let odd = vec!["cp".to_owned(), "$(HOME)".to_owned(), "work:b/é: #x".to_owned()];
+        let odd = ["cp", "$(HOME)", "work:b/é: #x", "work:b/a$$b/", "$$(X)", "$"].map(str::to_owned);
         let yaml = printed(&odd, "x", 1).unwrap();
+        // Kubernetes makes one of every two, wherever they stand.
+        for word in ["work:b/a$$$$b/", "$$$$(X)", "$$"] {
+            assert!(yaml.contains(&format!("- \"{word}\"\n")), "{word}: {yaml}");
+        }
         assert!(yaml.contains("- \"$$(HOME)\"\n") && yaml.contains("- \"work:b/é: #x\"\n"), "{yaml}");
     }
 }

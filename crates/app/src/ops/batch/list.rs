@@ -116,12 +116,13 @@ fn batch_load(deed: &Deed, load: &Load) -> BatchLoad {
     }
 }
 
-/// Returns the bucket of an address that names a bucket or a folder.
-fn folder(address: &Address) -> Result<BucketName, Error> {
+/// Returns the bucket of an address that names what is in a bucket or in a folder. The beginning of a key is neither: it may be that of other keys
+/// as well.
+pub(super) fn folder(address: &Address) -> Result<BucketName, Error> {
     let bucket = address.bucket()?;
     // As with deletions, a bucket alone is the bucket; what is in it ends with a slash.
-    let inside = address.inside || address.key.as_str().ends_with('/');
-    if inside { Ok(bucket) } else { Err(BatchError::NotAFolder(address.clone()).into()) }
+    let ends_with_slash = address.is_folder() && (address.inside || !address.key.as_str().is_empty());
+    if ends_with_slash { Ok(bucket) } else { Err(BatchError::NotAFolder(address.clone()).into()) }
 }
 
 /// Reads the `manifest.json` of an inventory.
@@ -160,6 +161,14 @@ impl<'a> Gathering<'a> {
         })
     }
 
+    fn needs_sizes(&self) -> bool {
+        self.wish.filter.size_min_bytes.is_some() || self.wish.filter.size_max_bytes.is_some()
+    }
+
+    fn needs_times(&self) -> bool {
+        self.wish.filter.modified_since.is_some() || self.wish.filter.modified_before.is_some()
+    }
+
     async fn below(
         &mut self,
         connected: &Connected,
@@ -187,12 +196,7 @@ impl<'a> Gathering<'a> {
 
     fn names(&mut self, bucket: &BucketName, prefix: &KeyPrefix, file: &Path) -> Result<(), Error> {
         self.base = prefix.clone();
-        let filter = &self.wish.filter;
-        if filter.size_min_bytes.is_some()
-            || filter.size_max_bytes.is_some()
-            || filter.modified_since.is_some()
-            || filter.modified_before.is_some()
-        {
+        if self.needs_sizes() || self.needs_times() {
             return Err(BatchError::ListWithLimits.into());
         }
         let bytes = std::fs::read(file).map_err(|error| Error::local("read", file, error))?;
@@ -216,9 +220,11 @@ impl<'a> Gathering<'a> {
     }
 
     async fn inventory(&mut self, connected: &Connected, inventory: &Inventory) -> Result<(), Error> {
-        let filter = &self.wish.filter;
-        if (filter.size_min_bytes.is_some() || filter.size_max_bytes.is_some()) && !inventory.has_sizes() {
+        if self.needs_sizes() && !inventory.has_sizes() {
             return Err(BatchError::InventoryLacks("how large objects are").into());
+        }
+        if self.needs_times() && !inventory.has_times() {
+            return Err(BatchError::InventoryLacks("when objects were written").into());
         }
         if inventory.has_versions() {
             self.versions = Versions::Named;
@@ -262,6 +268,13 @@ impl<'a> Gathering<'a> {
     /// Takes an object in, if it takes part.
     fn take(&mut self, item: &Item) -> Result<(), Error> {
         let Some(name) = Name::below(&self.base, &item.key) else { return Ok(()) };
+        // What nobody knows would pass every limit.
+        if self.needs_sizes() && item.size_bytes.is_none() {
+            return Err(BatchError::InventoryLacks("how large every object is").into());
+        }
+        if self.needs_times() && item.modified.is_none() {
+            return Err(BatchError::InventoryLacks("when every object was written").into());
+        }
         let modified = item.modified.map_or(Modified::UNKNOWN, Modified::written);
         let entry = Entry::file(name, item.size_bytes.unwrap_or(0), modified);
         if self.wish.filter.leaves_out(&entry).is_some() || !self.wish.shard.holds(&entry.name) {

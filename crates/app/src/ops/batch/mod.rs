@@ -168,8 +168,8 @@ pub(crate) struct Plan {
     pub(crate) load: Load,
     /// The list that it is given.
     list: List,
-    /// What it would cost.
-    pub(crate) estimate: Estimate,
+    /// What it would cost; `None` where nobody knows the prices.
+    pub(crate) estimate: Option<Estimate>,
     /// For deletions, the rule.
     pub(crate) expiry: Option<Expiry>,
 }
@@ -233,7 +233,7 @@ pub(crate) async fn role_policies(app: &App, wish: &Wish) -> Result<role::RolePo
     let partition = app.connection(&name)?.region.partition();
     let place = |address: &Address| Ok::<_, Error>((address.bucket()?, address.key.clone()));
     let objects = match &wish.source {
-        Source::Below(address) | Source::Names(address, _) => place(address)?,
+        Source::Below(address) | Source::Names(address, _) => (list::folder(address)?, address.key.clone()),
         Source::Inventory(address) => (list::inventory(app, address).await?.source, KeyPrefix::all()),
     };
     let list = match (&wish.manifest, &wish.source) {

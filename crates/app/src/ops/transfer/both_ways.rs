@@ -26,7 +26,8 @@ const NAME_BYTES: usize = 16;
 pub(super) struct BothWays {
     base: PathBuf,
     job: Job,
-    memory: Memory,
+    /// What is known of names without a step; `None` for a run that was planned by another process.
+    memory: Option<Memory>,
     rules: Rules,
     /// Held until this is gone.
     _lock: File,
@@ -113,8 +114,18 @@ pub(super) async fn plan(
         }
         planned => planned?,
     };
-    let both = BothWays { base, job: job.clone(), memory, rules, _lock: lock };
+    let both = BothWays { base, job: job.clone(), memory: Some(memory), rules, _lock: lock };
     Ok((prepared, both, refusal))
+}
+
+/// Takes a pair up again, for a run that goes on.
+///
+/// # Errors
+/// As [`lock`].
+pub(super) fn take_up(app: &App, route: &Route, ends: &Ends, rules: Rules) -> Result<BothWays, Error> {
+    let lock = lock(app, route)?;
+    let job = Job { route: route.clone(), ends: ends.clone(), what: prepare::What::Tree };
+    Ok(BothWays { base: base(app, route), job, memory: None, rules, _lock: lock })
 }
 
 impl BothWays {
@@ -130,7 +141,10 @@ impl BothWays {
     ) -> Result<(), Error> {
         let done = |number| state.status(number) == Some(Status::Done);
         let Self { base, job, memory, rules, _lock } = self;
-        prepare::remember(&job, &base, memory, plan, &done, &rules, context).await?;
+        match memory {
+            Some(memory) => prepare::remember(&job, &base, memory, plan, &done, &rules, context).await?,
+            None => prepare::remember_resumed(&job, &base, plan, &done, &rules, context).await?,
+        }
         Ok(())
     }
 }

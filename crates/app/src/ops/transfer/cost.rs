@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use pintail_core::name::Region;
-use pintail_transfer::plan::{BytesOut, Place};
+use pintail_transfer::plan::Place;
 
 use super::run::Planned;
 use crate::ops::batch::BatchError;
@@ -21,14 +21,15 @@ pub(crate) fn prices(file: Option<&Path>) -> Result<PriceList, Error> {
 }
 
 impl Planned {
-    /// Estimates what it would cost in the region that is written to, or else read from. Not where any place is another service's, whose prices
-    /// nobody knows here.
+    /// Estimates what it would cost: requests by the region that is written to, or else read from, and bytes by the one that they leave. Not where
+    /// any place is another service's, or a region is one whose prices nobody knows here.
     ///
     /// # Errors
     /// When a bookmark cannot be connected any more.
     pub(crate) async fn price(&mut self, app: &App, prices: &PriceList) -> Result<(), Error> {
-        let mut region: Option<Region> = None;
-        for place in self.plan.routes().iter().flat_map(|route| [&route.to, &route.from]) {
+        let (mut region, mut source): (Option<Region>, Option<Region>) = (None, None);
+        let routes = self.plan.routes().iter();
+        for (place, is_source) in routes.flat_map(|route| [(&route.to, false), (&route.from, true)]) {
             let Place::Remote { bookmark, .. } = place else { continue };
             let connected = app.connect_to(&bookmark.parse()?).await?;
             let endpoint = connected.s3.endpoint();
@@ -36,9 +37,15 @@ impl Planned {
                 return Ok(());
             }
             region.get_or_insert_with(|| endpoint.region().clone());
+            if is_source {
+                source.get_or_insert_with(|| endpoint.region().clone());
+            }
         }
         let totals = self.plan.totals();
-        self.estimate = region.map(|region| prices.estimate(totals, &region, BytesOut::OfTheRegion));
+        self.estimate = region.and_then(|region| {
+            let source = source.as_ref().unwrap_or(&region);
+            prices.estimate_between(totals, &region, source)
+        });
         Ok(())
     }
 }

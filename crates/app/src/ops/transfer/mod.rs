@@ -31,8 +31,8 @@ use pintail_transfer::prepare::Answer;
 pub(crate) use cost::prices;
 pub(crate) use pintail_transfer as engine;
 pub(crate) use registry::{
-    Cleaned, Line, Orphans, Shown, abort, cancel, clean, newest_stopped, orphans, place_words, resume, runs,
-    show,
+    Cleaned, Line, Orphans, Shown, abort, cancel, clean, newest_stopped, orphans, place_words, resume,
+    routes_asked_for, runs, show,
 };
 pub(crate) use removal::{check_removals, removals};
 pub(crate) use request::{Request, Verb};
@@ -44,6 +44,8 @@ pub(crate) use verify::{VerifyError, verify_places, verify_run};
 pub(crate) trait Face: Send + Sync {
     /// So many entries were seen so far, while a plan is made.
     fn seen(&self, entries: u64);
+    /// A name of the list of names is nowhere.
+    fn missing(&self, _name: &str) {}
     /// Decides about a target that exists.
     fn ask(&self, names: &Labels, source: &Entry, target: &Entry) -> Answer;
     /// A step ended.

@@ -3,15 +3,15 @@
 use jiff::{SignedDuration, Timestamp};
 use pintail_core::address::Address;
 use pintail_transfer::execute::orphans::{self, Orphan};
-use pintail_transfer::execute::{self, Context, Listener, Progress, StepEnd, Stop, Work};
+use pintail_transfer::execute::{self, Cancelled, Context, Listener, Progress, StepEnd, Stop, Stray, Work};
 use pintail_transfer::journal::{Condition, Listed, Outcome, Recorded, RunId, Status};
-use pintail_transfer::plan::{Place, Step};
+use pintail_transfer::plan::{Place, Route, Step};
 use pintail_transfer::site::Remote;
 
 use super::Face;
 use super::both_ways;
 use super::request::Request;
-use super::run::{Ended, go_on, runs_of, settings};
+use super::run::{Ended, go_on, remember, rules, runs_of, settings};
 use super::sites::{self, labels_of};
 use crate::ops::{App, Error};
 
@@ -96,7 +96,8 @@ fn line(listed: Listed) -> Line {
         Condition::Ended(ns, _) => at(*ns),
         _ => None,
     };
-    let created = header.as_ref().and_then(|header| at(header.created_ns));
+    // The name tells it as well where the head cannot be read.
+    let created = header.as_ref().and_then(|header| at(header.created_ns)).or_else(|| id.created());
     let request = header.map(|header| match Request::read(&header.request) {
         Ok(request) => request.line(),
         // Of another version, or another program's.
@@ -153,19 +154,24 @@ pub(crate) async fn resume(app: &App, id: &RunId, face: &dyn Face) -> Result<(Re
     // Before the run is taken up: who has to sign in first has changed nothing yet.
     let (ends, tuning) = sites::reopen(app, &header.routes).await?;
     let settings = settings(&request.options, tuning.as_ref())?;
-    // What both sides have in common is not known here; the next sync compares contents.
-    let _pair = match header.routes.first() {
-        Some(route) if request.options.two_way => Some(both_ways::lock(app, route)?),
+    let both = match header.routes.first().zip(ends.first()) {
+        Some((route, ends)) if request.options.two_way => {
+            let rules = rules(app, &request, None, tuning.as_ref(), &settings)?;
+            Some(both_ways::take_up(app, route, ends, rules)?)
+        }
         _ => None,
     };
+    // An interruption waits until what was done is remembered as well.
+    let _guard = both.as_ref().map(|_| app.interrupt().guard());
     let mut run = runs.resume(id, env!("CARGO_PKG_VERSION"), app.clock())?;
     let labels = labels_of(&header.routes);
-    let ended = go_on(app, &mut run, &request, &settings, &ends, &labels, face).await;
+    let mut ended = go_on(app, &mut run, &request, &settings, &ends, &labels, face).await;
+    ended.unremembered = remember(app, both, &run.plan, &run.state, face).await;
     Ok((request, ended))
 }
 
-/// Takes back what a run had begun. Returns how many things were taken back.
-pub(crate) async fn cancel(app: &App, id: &RunId) -> Result<u64, Error> {
+/// Takes back what a run had begun.
+pub(crate) async fn cancel(app: &App, id: &RunId) -> Result<Cancelled, Error> {
     let runs = runs_of(app);
     let header = runs.show(id)?.header;
     let (ends, _) = sites::reopen(app, &header.routes).await?;
@@ -201,6 +207,8 @@ pub(crate) struct Cleaned {
     pub(crate) removed: Vec<RunId>,
     /// Uploads and files that were taken back first.
     pub(crate) taken_back: u64,
+    /// Uploads that they may have begun, or another program: they are left alone.
+    pub(crate) strays: Vec<Stray>,
     /// Runs that could not be, and why.
     pub(crate) failed: Vec<(RunId, Error)>,
 }
@@ -225,7 +233,10 @@ pub(crate) async fn clean(app: &App, older_than: Option<SignedDuration>) -> Resu
         }
         if line.word.goes_on() {
             match cancel(app, &line.id).await {
-                Ok(count) => cleaned.taken_back += count,
+                Ok(cancelled) => {
+                    cleaned.taken_back += cancelled.taken_back;
+                    cleaned.strays.extend(cancelled.strays);
+                }
                 Err(error) => {
                     cleaned.failed.push((line.id, error));
                     continue;
@@ -301,6 +312,12 @@ pub(crate) async fn abort(orphans: &Orphans) -> (u64, Option<Error>) {
         }
     }
     (aborted, failure)
+}
+
+/// Returns the routes of a run that were asked for. As many others come behind them, which a plan may need
+/// ([`Prepared::ends`](pintail_transfer::prepare::Prepared)).
+pub(crate) fn routes_asked_for(routes: &[Route]) -> &[Route] {
+    &routes[..routes.len().div_ceil(2)]
 }
 
 /// Returns the bookmark and bucket of a place, for messages.

@@ -36,8 +36,12 @@ const ONE_REQUEST_MAX_BYTES: u64 = 16 << 20;
 /// The size of a part where nobody wishes another.
 const PART_BYTES: u64 = 8 << 20;
 
-/// The most requests at once without another wish. The engine stays below it as long as more do not help.
-const CONNECTIONS_MAX: usize = 128;
+/// The most requests at once without another wish: so many small objects fill a line with a tenth of a second. The engine stays below it as long as
+/// more do not help.
+const CONNECTIONS_MAX: usize = 1024;
+
+/// The most requests at once of a listing or of looks at single objects: nothing measures there whether more help.
+pub(super) const LOOKS_MAX: usize = 128;
 
 /// The most memory for bytes on their way.
 const MEMORY_BYTES: u64 = 32 << 20;
@@ -157,10 +161,11 @@ pub(crate) async fn plan(
     }
     let settings = settings(&request.options, opened.tuning.as_ref())?;
     let rules = rules(app, &request, only, opened.tuning.as_ref(), &settings)?;
-    let talk = PlanTalk { face, labels: &opened.labels };
+    // Of the names of a round that watches nobody typed one.
+    let talk = PlanTalk { face, labels: &opened.labels, tells_missing: request.options.from_list };
     let context = prepare::Context { clock: app.clock(), random: app.random(), talk: &talk };
     let (mut refusal, mut both) = (None, None);
-    let Prepared { plan, seen, ends } = match request.verb {
+    let Prepared { plan, mut seen, ends } = match request.verb {
         Verb::Rm => prepare::remove(&opened.jobs, &rules, context).await?,
         Verb::Cp | Verb::Mv => prepare::copy(&opened.jobs, &rules, context).await?,
         Verb::Sync if request.options.two_way => {
@@ -182,6 +187,9 @@ pub(crate) async fn plan(
             }
         }
     };
+    if !request.options.from_list {
+        seen.missing = 0;
+    }
     let Opened { jobs, mut labels, .. } = opened;
     // Routes that the plan has added are called by what they are.
     labels.extend(sites::labels_of(&plan.routes()[labels.len()..]));
@@ -248,14 +256,14 @@ fn ways(done: DoneKinds, labels: &[Labels]) -> Option<[(String, u64); 2]> {
 }
 
 /// Keeps what both sides have in common after a sync both ways. Returns why it could not.
-async fn remember(
+pub(super) async fn remember(
     app: &App,
     both: Option<BothWays>,
     plan: &Plan,
     state: &State,
     face: &dyn Face,
 ) -> Option<Error> {
-    let talk = PlanTalk { face, labels: &[] };
+    let talk = PlanTalk { face, labels: &[], tells_missing: false };
     let context = prepare::Context { clock: app.clock(), random: app.random(), talk: &talk };
     both?.remember(plan, state, context).await.err()
 }
@@ -330,11 +338,19 @@ fn told<'a>(routes: &'a [Route], labels: &'a [Labels], step: &'a Step) -> Told<'
 struct PlanTalk<'a> {
     face: &'a dyn Face,
     labels: &'a [Labels],
+    /// A person gave the list of names.
+    tells_missing: bool,
 }
 
 impl prepare::Talk for PlanTalk<'_> {
     fn seen(&self, entries: u64) {
         self.face.seen(entries);
+    }
+
+    fn missing(&self, name: &str) {
+        if self.tells_missing {
+            self.face.missing(name);
+        }
     }
 
     fn ask(&self, source: &Entry, target: &Entry) -> Answer {
@@ -376,7 +392,8 @@ fn bandwidth(schedule: Schedule) -> Bandwidth {
     Bandwidth::new(move |now| schedule.at(zone.to_datetime(now).time()))
 }
 
-fn rules(
+/// Returns how a plan is made.
+pub(super) fn rules(
     app: &App,
     request: &Request,
     only: Option<NameList>,
@@ -399,7 +416,7 @@ fn rules(
             copy_max_bytes: ONE_COPY_MAX_BYTES,
         },
         spool: app.environment().folders.state.join("spool"),
-        connections_max: settings.connections_max,
+        connections_max: settings.connections_max.min(LOOKS_MAX),
         page: tuning.and_then(|tuning| tuning.list_page),
     })
 }

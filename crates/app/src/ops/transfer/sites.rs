@@ -13,6 +13,7 @@ use pintail_transfer::prepare::{Job, What};
 use pintail_transfer::site::{Ends, Remote, Site};
 
 use super::both_ways;
+use super::options::OnLinks;
 use super::request::{Request, Verb};
 use crate::ops::{App, Error};
 
@@ -329,7 +330,7 @@ async fn copies(app: &App, request: &Request, place: &Typed) -> Result<Opened, E
                 let (from, to) = (path.display().to_string(), place.to_string());
                 return Err(PlaceError::BothLocal { from, to }.into());
             }
-            Typed::Local(path) => local_source(app, path, &target, request.recursive).await?,
+            Typed::Local(path) => local_source(app, path, &target, request).await?,
             Typed::Remote(address) => {
                 let tuning = app.connect(address).await?.tuning.clone();
                 opened.tuning.get_or_insert(tuning);
@@ -361,10 +362,14 @@ async fn local_source(
     app: &App,
     path: &Path,
     target: &Target,
-    recursive: bool,
+    request: &Request,
 ) -> Result<(End, End, What), Error> {
-    let metadata = std::fs::metadata(path).map_err(|e| Error::local("read", path, e))?;
-    if !metadata.is_dir() && !metadata.is_file() {
+    let text = path.as_os_str().to_string_lossy();
+    // A link that is kept is one thing, wherever it leads; with a slash at its end the folder is meant that it leads to.
+    let keeps = request.options.links == OnLinks::Keep && !text.ends_with('/');
+    let looked = if keeps { std::fs::symlink_metadata(path) } else { std::fs::metadata(path) };
+    let metadata = looked.map_err(|e| Error::local("read", path, e))?;
+    if !metadata.is_dir() && !metadata.is_file() && !metadata.is_symlink() {
         return Err(PlaceError::NotAFile(path.display().to_string()).into());
     }
     if !metadata.is_dir() {
@@ -372,11 +377,10 @@ async fn local_source(
         let (to, to_name) = target.one(app, &name).await?;
         return Ok((End::local(&folder)?, to, What::One { name, to: to_name }));
     }
-    if !recursive {
+    if !request.recursive {
         return Err(PlaceError::Folder(path.display().to_string()).into());
     }
     // As with rsync: `folder/` means what is in it, `folder` means itself.
-    let text = path.as_os_str().to_string_lossy();
     let own = path.file_name().filter(|_| !text.ends_with('/'));
     let own = own.map(|name| name.to_str().ok_or_else(|| PlaceError::NotUnicode(path.display().to_string())));
     let to = target.tree(app, own.transpose()?).await?;
@@ -501,7 +505,10 @@ async fn removals(app: &App, request: &Request) -> Result<Opened, Error> {
         opened.tuning.get_or_insert_with(|| connected.tuning.clone());
         let bookmark = app.bookmark_of(address)?;
         let (prefix, what) = if request.recursive {
-            (address.key.clone(), What::Beginning)
+            // Names begin after the last slash, so that filters see whole ones.
+            let text = address.key.as_str();
+            let at = text.rfind('/').map_or(0, |at| at + 1);
+            (text[..at].parse()?, What::Beginning(text[at..].to_owned()))
         } else {
             let (_, key) = address.object()?;
             let (prefix, name) = split_key(&key)?;

@@ -5,6 +5,8 @@ use pintail_transfer::diff::DiffError;
 use pintail_transfer::execute::Stop;
 use pintail_transfer::filter::NameList;
 use pintail_transfer::journal::RunId;
+use pintail_transfer::prepare;
+use pintail_transfer::site::Site;
 use pintail_transfer::verify::{self, Context, Level, Listener, Rules, RunError, SideError, Summary};
 
 use super::options::Options;
@@ -35,8 +37,14 @@ pub(crate) async fn verify_places(
     only: Option<NameList>,
     listener: &dyn Listener,
 ) -> Result<Summary, Error> {
-    let filter = options.filter(only)?;
+    let mut filter = options.filter(only)?;
     let (left, right) = (sites::folder(app, places[0]).await?, sites::folder(app, places[1]).await?);
+    // What the ignore files of a folder leave out is compared on neither side.
+    for site in [&left, &right] {
+        if let Site::Local(root) = site {
+            prepare::ignore_files(root, &options.ignore_files, options.walk_links(), &mut filter)?;
+        }
+    }
     let rules = Rules { filter: &filter, links: options.walk_links(), page: None };
     let settings = settings(level, options);
     let (stop, _guard) = (Stop::default(), app.interrupt().guard());

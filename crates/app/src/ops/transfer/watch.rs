@@ -13,20 +13,23 @@ use pintail_core::seam::Random;
 use pintail_transfer::entry::Entry;
 use pintail_transfer::execute::{Progress, StepEnd};
 use pintail_transfer::filter::NameList;
-use pintail_transfer::journal::RunId;
+use pintail_transfer::journal::{Outcome, RunId};
 use pintail_transfer::listing;
 use pintail_transfer::local::WalkOptions;
 use pintail_transfer::name::Platform;
 use pintail_transfer::policy::mirror::DeleteRefusal;
-use pintail_transfer::prepare::Answer;
+use pintail_transfer::prepare::{Answer, Seen};
 use pintail_transfer::site::Site;
 use pintail_transfer::watch::{Changes, FolderOptions, Happened, NoEvents, Timing, Watch, WatchError, Why};
 use tokio::time::Instant;
 
 use super::request::Request;
-use super::run::{Ended, Planned, carry_out, plan, settings};
+use super::run::{Ended, LOOKS_MAX, Planned, carry_out, plan, settings};
 use super::{Face, Labels, Told, registry, sites};
 use crate::ops::{App, Error};
+
+#[cfg(test)]
+mod tests;
 
 /// Everything is compared this often, whatever was told: a watch may miss what another machine does to a shared folder.
 const FULL_EVERY: Duration = Duration::from_secs(3600);
@@ -128,7 +131,8 @@ impl Watching {
                 }
                 Site::Remote(remote) => {
                     let page = opened.tuning.as_ref().and_then(|tuning| tuning.list_page);
-                    let options = listing::Options { connections_max: settings.connections_max, page };
+                    let options =
+                        listing::Options { connections_max: settings.connections_max.min(LOOKS_MAX), page };
                     Watch::prefix(remote, options, spool.clone(), timing, random).await?
                 }
                 // Nothing is synced with standard input.
@@ -137,10 +141,14 @@ impl Watching {
             no_events = watch.no_events().cloned().or(no_events);
             watches.push(watch);
         }
-        Ok(Self {
+        Ok(Self::of(request, watches, opened.labels.swap_remove(0), no_events))
+    }
+
+    fn of(request: Request, watches: Vec<Watch>, labels: Labels, no_events: Option<NoEvents>) -> Self {
+        Self {
             request,
             watches,
-            labels: opened.labels.swap_remove(0),
+            labels,
             no_events,
             pending: Some(Changes::Everything(Why::Gap)),
             not_before: None,
@@ -150,7 +158,7 @@ impl Watching {
             target_entries: 0,
             deleted: 0,
             given_up: Vec::new(),
-        })
+        }
     }
 
     /// Returns how both ends are called.
@@ -168,6 +176,8 @@ impl Watching {
         loop {
             let now = Instant::now();
             if self.full_at <= now {
+                // Said once: what waits to be tried again does not make the next hour come at once.
+                self.full_at = now + FULL_EVERY;
                 self.pending = Some(Changes::Everything(Why::Gap));
             }
             if let Some((changes, _)) = self.retry.take_if(|(_, at)| *at <= now) {
@@ -179,10 +189,10 @@ impl Watching {
                 self.not_before = None;
                 return Ok(Turn::Round(changes));
             }
-            // Whatever waits has its time; the hour comes in any case.
+            // Whatever waits has its time; the hour comes in any case, but not before what is held back: until then nothing comes of it.
             let held = self.not_before.filter(|_| self.pending.is_some());
             let retry = self.retry.as_ref().map(|(_, at)| *at);
-            let wake = [held, retry].into_iter().flatten().fold(self.full_at, Instant::min);
+            let wake = retry.into_iter().fold(held.unwrap_or(self.full_at), Instant::min);
             let wake = wake.max(now + Duration::from_millis(1));
             tokio::select! {
                 happened = any(&mut self.watches) => {
@@ -257,8 +267,27 @@ impl Watching {
         face: &dyn Face,
     ) -> Result<Round, Error> {
         let totals = planned.plan.totals();
-        let seen = planned.seen;
         let acting = totals.copies + totals.deletes + totals.others;
+        self.saw(changes, planned.seen);
+        // What both sides have alike is kept by carrying out a plan of nothing, too: without it the next deletion would come back.
+        if acting == 0 && !self.request.options.two_way {
+            return Ok(Round { ended: None, failed: Vec::new() });
+        }
+        let failures = Failures { face, names: Mutex::default() };
+        let ended = carry_out(app, planned, &failures).await?;
+        if let Some(error) = &ended.unremembered {
+            tracing::warn!(%error, "what both sides have in common could not be kept");
+        }
+        if acting == 0 && ended.report.as_ref().is_ok_and(|report| report.outcome != Outcome::Interrupted) {
+            return Ok(Round { ended: None, failed: Vec::new() });
+        }
+        self.deleted += ended.done.deletes;
+        let failed = failures.names.into_inner().expect("no holder of this lock panics");
+        Ok(Round { ended: Some(ended), failed })
+    }
+
+    /// Takes in what was seen for a round.
+    fn saw(&mut self, changes: &Changes, seen: Seen) {
         if matches!(changes, Changes::Everything(_)) || self.request.options.two_way {
             self.full_at = Instant::now() + FULL_EVERY;
             // After it the target has what the source has, and perhaps more.
@@ -266,14 +295,6 @@ impl Watching {
         } else {
             self.target_entries += seen.left.saturating_sub(seen.right);
         }
-        if acting == 0 {
-            return Ok(Round { ended: None, failed: Vec::new() });
-        }
-        let failures = Failures { face, names: Mutex::default() };
-        let ended = carry_out(app, planned, &failures).await?;
-        self.deleted += ended.done.deletes;
-        let failed = failures.names.into_inner().expect("no holder of this lock panics");
-        Ok(Round { ended: Some(ended), failed })
     }
 
     /// Takes in how a round went. Returns how long it takes until what failed is tried again.

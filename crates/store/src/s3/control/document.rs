@@ -324,7 +324,7 @@ mod tests {
                 .iter()
                 .map(|job| (job.id.as_str(), job.operation.as_str(), job.status.as_str()))
                 .collect();
-            assert_eq!(told, [("job-1", "S3PutObjectCopy", "Paused"), ("job-2", "LambdaInvoke", "Novel")]);
+            assert_eq!(told, [("job-1", "S3PutObjectCopy", "Pausing"), ("job-2", "LambdaInvoke", "Novel")]);
             assert_eq!(page.next.as_deref(), Some("t"));
         }
     }

@@ -161,7 +161,9 @@ pub enum JobStatus {
     Ready,
     /// It runs.
     Active,
-    /// A job of higher priority runs in its place, or soon will.
+    /// A job of higher priority will soon run in its place.
+    Pausing,
+    /// A job of higher priority runs in its place.
     Paused,
     /// It writes its report.
     Completing,
@@ -193,6 +195,7 @@ impl JobStatus {
             Self::Suspended => "Suspended",
             Self::Ready => "Ready",
             Self::Active => "Active",
+            Self::Pausing => "Pausing",
             Self::Paused => "Paused",
             Self::Completing => "Completing",
             Self::Complete => "Complete",
@@ -219,7 +222,8 @@ impl From<&str> for JobStatus {
             "Suspended" => Self::Suspended,
             "Ready" => Self::Ready,
             "Active" => Self::Active,
-            "Paused" | "Pausing" => Self::Paused,
+            "Pausing" => Self::Pausing,
+            "Paused" => Self::Paused,
             "Completing" => Self::Completing,
             "Complete" => Self::Complete,
             "Cancelling" => Self::Cancelling,
@@ -441,5 +445,34 @@ impl S3Store {
         Call::new(operation, method)
             .elsewhere(there)
             .headers(|headers| header::insert(headers, ACCOUNT_ID, &place.account))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A job is asked for by the very word that was named (S3 API Reference, `JobListDescriptor`, "Status").
+    #[test]
+    fn every_state_of_the_service_keeps_its_word() {
+        for word in [
+            "Active",
+            "Cancelled",
+            "Cancelling",
+            "Complete",
+            "Completing",
+            "Failed",
+            "Failing",
+            "New",
+            "Paused",
+            "Pausing",
+            "Preparing",
+            "Ready",
+            "Suspended",
+            "Novel",
+        ] {
+            let status = JobStatus::from(word);
+            assert_eq!((status.as_str(), matches!(status, JobStatus::Other(_))), (word, word == "Novel"));
+        }
     }
 }

@@ -8,12 +8,13 @@ use pintail_store::Operation;
 use pintail_store::object_store::{CreateUpload, ObjectStore};
 use pintail_store::wrap::{Fault, FaultKind, Faults};
 
+use super::super::object::ObjectCopy;
 use super::super::orphans::{Orphan, abort as abort_chosen, orphans};
+use super::super::strays::Stray;
 use super::super::testing::{Stage, content, key, name};
-use super::super::through;
 use super::*;
 use crate::entry::Tag;
-use crate::journal::{Condition, Run};
+use crate::journal::{Condition, Run, State};
 use crate::name::rule::unfinished;
 
 /// Three parts, the last one short.
@@ -34,7 +35,8 @@ async fn killed(stage: &Stage, step: &Step, nth: u64) -> (Run, bool) {
         let mut unused = State::default();
         let shared = stage.shared(Some(&mut run), &mut unused, &ends);
         let (Site::Remote(from), Site::Remote(to)) = (&ends.from, &ends.to) else { panic!() };
-        let life = through::copy(&shared, from, to, 0, step, None);
+        let copy = ObjectCopy::of(&shared, from, to, 0, step).unwrap();
+        let life = copy.through(None);
         let _ = tokio::time::timeout(Duration::from_secs(100_000), life).await;
     }
     let id = run.id.clone();
@@ -58,14 +60,14 @@ async fn a_run_that_was_killed_anywhere_leaves_nothing_when_it_is_cancelled() {
         }
         let begun = stage.uploads().await.len() as u64;
         let ends = [stage.ends(&stage.store)];
-        let taken_back = cancel(work(&mut run, &ends), stage.context()).await.unwrap();
-        assert_eq!(taken_back, begun, "{nth}");
+        let cancelled = cancel(work(&mut run, &ends), stage.context()).await.unwrap();
+        assert_eq!(cancelled, Cancelled { taken_back: begun, strays: vec![] }, "{nth}");
         assert!(stage.uploads().await.is_empty() && stage.get("b/file").await.is_none(), "{nth}");
         let recorded = stage.runs.show(&run.id).unwrap();
         assert_eq!(recorded.state.ended().map(|(_, outcome)| outcome), Some(Outcome::Cancelled));
         assert_eq!(recorded.state.leftovers().count(), 0, "{nth}");
         // A second time there is nothing, and no harm.
-        assert_eq!(cancel(work(&mut run, &ends), stage.context()).await.unwrap(), 0);
+        assert_eq!(cancel(work(&mut run, &ends), stage.context()).await.unwrap().taken_back, 0);
     }
 }
 
@@ -79,12 +81,32 @@ async fn what_cannot_be_taken_back_stays_in_the_journal() {
     let error = cancel(work(&mut run, &[stage.ends(&store)]), stage.context()).await.unwrap_err();
     assert!(matches!(&error, ExecuteError::Step(_)), "{error:?}");
     assert_eq!(stage.runs.show(&run.id).unwrap().state.leftovers().count(), 1);
-    assert_eq!(cancel(work(&mut run, &[stage.ends(&stage.store)]), stage.context()).await.unwrap(), 1);
+    let cancelled = cancel(work(&mut run, &[stage.ends(&stage.store)]), stage.context()).await.unwrap();
+    assert_eq!(cancelled, Cancelled { taken_back: 1, strays: vec![] });
     assert_eq!(stage.uploads().await, []);
 }
 
 #[tokio::test(start_paused = true)]
-async fn uploads_that_the_journal_does_not_know_go_only_where_they_can_be_of_the_run_and_hold_nothing() {
+async fn an_upload_that_the_journal_does_not_know_is_taken_back_if_it_is_the_only_one() {
+    // behaviour: unknown-uploads
+    for others in [0, 1, 2] {
+        let stage = Stage::new().await;
+        let tag = stage.put("a/file", content(SIZE_BYTES)).await;
+        let mut run = stage.run(&step(&tag));
+        stage.clock.advance(SignedDuration::from_millis(10));
+        for _ in 0..=others {
+            stage.store.create_upload(&stage.bucket, &key("b/file"), &CreateUpload::default()).await.unwrap();
+        }
+        let ends = [stage.ends(&stage.store)];
+        let cancelled = cancel(work(&mut run, &ends), stage.context()).await.unwrap();
+        let left = if others == 0 { 0 } else { others + 1 };
+        assert_eq!(cancelled.strays.len(), left);
+        assert_eq!(stage.uploads().await.len(), left);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn uploads_that_the_journal_does_not_know_are_told_where_some_are_not_of_the_run() {
     let stage = Stage::new().await;
     let begin = async |at: &str| {
         stage.store.create_upload(&stage.bucket, &key(at), &CreateUpload::default()).await.unwrap()
@@ -94,17 +116,20 @@ async fn uploads_that_the_journal_does_not_know_go_only_where_they_can_be_of_the
     let tag = stage.put("a/file", content(SIZE_BYTES)).await;
     let mut run = stage.run(&step(&tag));
     stage.clock.advance(SignedDuration::from_millis(10));
-    // The process died before it could write this down.
-    let stray = begin("b/file").await;
+    // One of the run, whose process died before it could write this down, and one of another program.
+    let strays = [begin("b/file").await, begin("b/file").await];
     let elsewhere = begin("b/other").await;
     let with_parts = begin("b/file").await;
     stage.put_part(&with_parts, 1, b"of somebody else").await;
     let ends = [stage.ends(&stage.store)];
-    assert_eq!(cancel(work(&mut run, &ends), stage.context()).await.unwrap(), 1);
+    let cancelled = cancel(work(&mut run, &ends), stage.context()).await.unwrap();
+    let told =
+        strays.iter().map(|upload| Stray { bookmark: "work".into(), upload: upload.clone() }).collect();
+    assert_eq!(cancelled, Cancelled { taken_back: 0, strays: told });
+    let [one, other] = strays;
     let mut left = stage.uploads().await;
     left.sort_by(|one, other| one.id.cmp(&other.id));
-    assert_eq!(left, [before, elsewhere, with_parts]);
-    assert!(!left.contains(&stray));
+    assert_eq!(left, [before, one, other, elsewhere, with_parts]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -129,7 +154,7 @@ async fn unfinished_files_of_downloads_go_and_others_stay() {
     for path in [root.join("deep").join(&known), root.join(&unknown), root.join(&other), root.join("file")] {
         std::fs::write(path, b"12").unwrap();
     }
-    assert_eq!(cancel(work(&mut run, &ends), stage.context()).await.unwrap(), 2);
+    assert_eq!(cancel(work(&mut run, &ends), stage.context()).await.unwrap().taken_back, 2);
     let mut left: Vec<String> = std::fs::read_dir(&root)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -180,7 +205,7 @@ fn report(outcome: &Result<crate::execute::Report, ExecuteError>) -> (Outcome, u
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_that_is_carried_out_leaves_no_upload_whatever_answers_were_lost() {
+async fn a_run_that_is_carried_out_tells_which_uploads_may_be_left_of_lost_answers() {
     // The beginning of the upload happens, and its answer is lost: by the line in this life, with the process in a former one.
     for in_former_life in [false, true] {
         let stage = Stage::new().await;
@@ -206,6 +231,7 @@ async fn a_run_that_is_carried_out_leaves_no_upload_whatever_answers_were_lost()
         let outcome = crate::execute::execute(work(&mut run, &ends), &stage.options, stage.context()).await;
         assert_eq!(report(&outcome), (Outcome::Complete, 1, 0));
         assert!(stage.get("b/file").await.unwrap().1 == content(SIZE_BYTES));
+        assert_eq!(outcome.unwrap().strays, []);
         assert_eq!(stage.uploads().await, [foreign.unwrap()], "in a former life: {in_former_life}");
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use pintail_store::object_store::{Head, ObjectStore};
 use pintail_store::wrap::{Fault, FaultKind, Faults, Trace};
 
-use super::super::testing::{Odd, Stage, key, name};
+use super::super::testing::{Conditions, Odd, Stage, key, name};
 use super::*;
 use crate::diff::Side;
 use crate::local::TargetError;
@@ -108,6 +108,76 @@ async fn a_service_without_deletions_of_many_is_asked_one_by_one() {
     let outcomes = deleted(&stage, &store, &names).await;
     assert!(outcomes.iter().all(|outcome| matches!(outcome, Ok(Done::Changed))));
     assert_eq!(stage.store.list(&stage.bucket, &Default::default()).await.unwrap().objects, []);
+}
+
+/// Deletes `same`, `changed`, `gone` and `unseen`, of which the first was not touched since it was seen.
+async fn guarded(stage: &Stage, store: &Arc<dyn ObjectStore>, life: u32) -> [String; 4] {
+    let mut batch: Vec<(u64, Step)> = Vec::new();
+    for of in ["same", "changed", "gone", "unseen"] {
+        let tag = stage.put(&format!("b/{of}"), &b"seen"[..]).await;
+        let guard = if of == "unseen" { Guard::None } else { Guard::Match(tag) };
+        batch.push((batch.len() as u64, Step { guard, ..step(of) }));
+    }
+    let mut run = stage.run_of(&batch.iter().map(|(_, step)| step.clone()).collect::<Vec<_>>());
+    stage.put("b/changed", &b"other"[..]).await;
+    stage.put("b/unseen", &b"other"[..]).await;
+    stage.store.delete(&stage.bucket, &key("b/gone"), &Delete::default()).await.unwrap();
+    if life == 1 {
+        stage.clock.advance(SignedDuration::from_secs(61));
+    } else if life == 2 {
+        let id = run.id.clone();
+        drop(run);
+        run = stage.runs.resume(&id, "0", &*stage.clock).unwrap();
+    }
+    let (ends, at) = (stage.ends(store), stage.remote(store, "b/"));
+    let mut unused = crate::journal::State::default();
+    let shared = stage.shared(Some(&mut run), &mut unused, &ends);
+    let outcomes = remote(&shared, &at, &batch).await;
+    let word = |outcome: &Result<Done, StepFailure>| match outcome {
+        Ok(Done::Changed) => "done".to_owned(),
+        Err(StepFailure::Failed(StepError::Changed(what))) => format!("changed {what}"),
+        other => format!("{other:?}"),
+    };
+    let words: Vec<String> = outcomes.iter().map(word).collect();
+    words.try_into().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_what_was_seen_stays_whatever_the_service_makes_of_conditions() {
+    let refusals = [ErrorKind::InvalidRequest, ErrorKind::Unsupported, ErrorKind::PermissionDenied];
+    let all = refusals[..2].iter().cloned().map(Conditions::RefusesAll);
+    let each = refusals.iter().cloned().map(Conditions::RefusesEach);
+    let kinds: Vec<Conditions> =
+        [Conditions::Checks, Conditions::Ignores].into_iter().chain(all).chain(each).collect();
+    for conditions in kinds {
+        for life in 0..3 {
+            let stage = Stage::new().await;
+            let odd = Odd { conditions: conditions.clone(), ..Odd::new(&stage.store) };
+            let trace = Arc::new(Trace::new(Arc::new(odd)));
+            let store: Arc<dyn ObjectStore> = Arc::<Trace>::clone(&trace);
+            let outcomes = guarded(&stage, &store, life).await;
+            // A plan of this minute trusts the service to look at what it is told.
+            let trusted = conditions == Conditions::Ignores && life == 0;
+            let changed = if trusted { "done" } else { "changed s3://bucket/b/changed" };
+            assert_eq!(outcomes, ["done", changed, "done", "done"], "{conditions:?} {life}");
+            for (of, left) in [("same", false), ("changed", !trusted), ("gone", false), ("unseen", false)] {
+                assert_eq!(exists(&stage, &format!("b/{of}")).await, left, "{conditions:?} {life} {of}");
+            }
+            if life == 0 && matches!(conditions, Conditions::Checks | Conditions::Ignores) {
+                assert_eq!(trace.counts().calls, 1, "{conditions:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_without_deletions_of_many_is_told_of_no_state_that_was_not_looked_at() {
+    let stage = Stage::new().await;
+    let store: Arc<dyn ObjectStore> =
+        Arc::new(Odd { lacks: vec![Operation::DeleteMany], ..Odd::new(&stage.store) });
+    let outcomes = guarded(&stage, &store, 0).await;
+    assert_eq!(outcomes, ["done", "changed s3://bucket/b/changed", "done", "done"]);
+    assert!(exists(&stage, "b/changed").await && !exists(&stage, "b/same").await);
 }
 
 #[tokio::test(start_paused = true)]

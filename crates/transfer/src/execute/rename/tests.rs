@@ -115,10 +115,17 @@ async fn it_dies_at_every_call_and_comes_to_the_same_end() {
         });
         assert_eq!(calls.await, 3);
     }
-    // It had come to the end, and could not tell.
-    let stage = Stage::new().await;
-    stage.put("b/new", &b"quack"[..]).await;
-    assert_eq!(renamed(&stage, &stage.store, &step).await.unwrap(), Done::Changed);
+    // It had come to the end, and could not tell; and the old name has gone to what came after it.
+    for later in [false, true] {
+        let stage = Stage::new().await;
+        stage.put("b/new", &b"quack"[..]).await;
+        if later {
+            stage.put("b/old", &b"a later version"[..]).await;
+        }
+        assert_eq!(renamed(&stage, &stage.store, &step).await.unwrap(), Done::Changed);
+        assert_eq!(stage.get("b/old").await.is_some(), later);
+        assert_eq!(&stage.get("b/new").await.unwrap().1[..], b"quack");
+    }
     let stage = Stage::new().await;
     stage.put("b/new", &b"other, longer"[..]).await;
     assert!(renamed(&stage, &stage.store, &step).await.is_err());
@@ -153,6 +160,11 @@ async fn a_file_gets_a_name_that_nobody_has() {
         assert_eq!(std::fs::read(root.join("deep/new")).unwrap(), b"quack");
         assert!(!root.join("old").exists());
     }
+    // What a later step of that life brought has the old name by now, and keeps it.
+    std::fs::write(root.join("old"), b"a later version").unwrap();
+    assert_eq!(carry_out(&planned).await.unwrap(), Done::Changed);
+    assert_eq!(std::fs::read(root.join("old")).unwrap(), b"a later version");
+    assert_eq!(std::fs::read(root.join("deep/new")).unwrap(), b"quack");
     std::fs::write(root.join("deep/new"), b"another").unwrap();
     assert!(carry_out(&planned).await.is_err());
 }

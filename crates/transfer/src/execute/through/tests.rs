@@ -7,9 +7,10 @@ use pintail_core::seam::HttpErrorKind;
 use pintail_store::object_store::{ObjectStore, Traits};
 use pintail_store::wrap::{Fault, FaultKind, Faults, Trace};
 
+use super::super::running::Shared;
 use super::super::testing::{Life, Odd, Stage, content, key, name, sweep};
 use super::*;
-use crate::plan::Task;
+use crate::plan::{Step, Task};
 use crate::policy::Guard;
 use crate::site::{Ends, Site};
 
@@ -28,7 +29,7 @@ impl Life for Copying {
         begun: Option<Begun>,
     ) -> Result<Done, StepFailure> {
         let (Site::Remote(from), Site::Remote(to)) = (&ends.from, &ends.to) else { panic!() };
-        copy(shared, from, to, 0, step, begun.as_ref()).await
+        ObjectCopy::of(shared, from, to, 0, step)?.through(begun.as_ref()).await
     }
 }
 

@@ -10,7 +10,7 @@ use pintail_store::{ErrorKind, Operation};
 
 use super::super::testing::{Life, Odd, Stage, content, key, name, sweep};
 use super::*;
-use crate::plan::Task;
+use crate::plan::{Step, Task};
 use crate::site::{Ends, Site};
 
 /// Three parts, the last one short.
@@ -28,7 +28,7 @@ impl Life for Copying {
         begun: Option<Begun>,
     ) -> Result<Done, StepFailure> {
         let (Site::Remote(from), Site::Remote(to)) = (&ends.from, &ends.to) else { panic!() };
-        copy_above(shared, from, to, 0, step, begun.as_ref(), self.0).await
+        ObjectCopy::of(shared, from, to, 0, step)?.within(self.0, begun.as_ref()).await
     }
 }
 
@@ -149,7 +149,7 @@ async fn a_copy_in_parts_dies_at_every_call_and_goes_on_without_copying_a_part_t
         );
         let (info, bytes) = stage.get("b/file").await.unwrap();
         assert!(bytes == whole && info.traits == said(), "{nth}");
-        // An upload of which the journal could not tell is what `drop_strays` is for.
+        // An upload of which the journal could not tell is only told.
         let lost = stage.uploads().await;
         assert!(lost.len() <= 1, "{nth} {lost:?}");
         for upload in lost {

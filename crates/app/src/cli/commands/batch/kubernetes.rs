@@ -10,7 +10,7 @@ use crate::ops::batch::BatchError;
 use crate::ops::batch::kubernetes::{JobWish, Resources, job};
 use crate::ops::{App, Error};
 
-/// Print a Job for Kubernetes that does a `cp` or `sync` in many pods at once
+/// Print a Job for Kubernetes that does a `cp`, `mv` or `sync` in many pods at once
 ///
 /// Each pod runs the command with `--shard auto/N` and does its own part. It signs in as its service account: the cluster is an OpenID Connect provider in IAM, and
 /// the role trusts the service account. Nothing is sent anywhere: give what is printed to `kubectl apply -f -`.

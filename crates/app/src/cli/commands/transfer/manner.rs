@@ -38,7 +38,7 @@ pub(in crate::cli::commands) struct Manner {
     #[arg(long, value_name = "RATE|SCHEDULE", value_parser = bandwidth)]
     bandwidth: Option<String>,
     /// Have at most so many requests under way at once.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     connections: Option<u16>,
     /// The size of parts, 5M to 5G; chosen by what is measured otherwise.
     #[arg(long, value_name = "SIZE", value_parser = part_size)]

@@ -34,7 +34,7 @@ pub(in crate::cli::commands) struct Selection {
     /// Only what was modified before.
     #[arg(long, value_name = "AGE|DATE")]
     older_than: Option<String>,
-    /// Only names that stand in a file, one a line, relative to the source; `-` is standard input. A name with a slash at its end means the folder.
+    /// Only names that stand in a file, one a line, relative to the source; `-` is standard input. A name with a slash at its end means the folder; lines that begin with `#` are passed over, and `./#name` is a name.
     #[arg(long, value_name = "FILE")]
     files_from: Option<String>,
     /// The names of --files-from end with a NUL, as `find -print0` writes them.

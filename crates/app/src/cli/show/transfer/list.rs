@@ -5,12 +5,13 @@ use std::io;
 use serde::Serialize;
 
 use super::super::facts;
-use crate::cli::render::Output;
-use crate::cli::render::text::{count, harmless, many, size, time};
+use crate::cli::render::text::{count, harmless, many, shell_word, size, time};
+use crate::cli::render::{Output, Style};
 use crate::explain::{Exit, explain};
+use crate::ops::transfer::engine::execute::{Cancelled, Stray};
 use crate::ops::transfer::engine::journal::{Begun, RunId, Status};
 use crate::ops::transfer::engine::plan::Place;
-use crate::ops::transfer::{Cleaned, Line, Orphans, Shown, place_words};
+use crate::ops::transfer::{Cleaned, Line, Orphans, Shown, place_words, routes_asked_for};
 
 #[derive(Serialize)]
 struct RunLine<'a> {
@@ -86,15 +87,14 @@ struct Places {
 pub(in crate::cli) fn shown_run(output: &Output, shown: &Shown) -> io::Result<()> {
     let recorded = &shown.recorded;
     let (totals, state) = (recorded.plan.totals(), &recorded.state);
+    let routes = routes_asked_for(&recorded.header.routes);
     let (done, failed) = (shown.count(Status::Done), shown.count(Status::Failed));
     let left = failed + shown.count(Status::Pending);
     let options = shown.request.as_ref().and_then(|request| serde_json::to_value(&request.options).ok());
     let line = ShownLine {
         line: run_line(&shown.line),
         tool: &recorded.header.tool,
-        places: recorded
-            .header
-            .routes
+        places: routes
             .iter()
             .map(|route| Places { from: place_words(&route.from), to: place_words(&route.to) })
             .collect(),
@@ -121,7 +121,7 @@ pub(in crate::cli) fn shown_run(output: &Output, shown: &Shown) -> io::Result<()
         pairs.extend(shown.line.created.map(|at| ("began", time(at) + " UTC")));
         pairs.extend(shown.line.ended.map(|at| ("ended", time(at) + " UTC")));
         // One pair of places is said; of many the request says enough.
-        if let [route] = &recorded.header.routes[..] {
+        if let [route] = routes {
             pairs.push(("from", place_words(&route.from)));
             if route.to != route.from && route.to != Place::Stdio {
                 pairs.push(("to", place_words(&route.to)));
@@ -169,6 +169,8 @@ struct CleanSummary {
     removed: usize,
     taken_back: u64,
     failed: usize,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unknown_uploads: Vec<StrayLine>,
 }
 
 /// Shows which runs were forgotten.
@@ -186,6 +188,7 @@ pub(in crate::cli) fn clean_report(output: &Output, cleaned: &Cleaned) -> io::Re
             removed: cleaned.removed.len(),
             taken_back: cleaned.taken_back,
             failed: cleaned.failed.len(),
+            unknown_uploads: StrayLine::all(&cleaned.strays),
         })?;
     } else {
         for (run, error) in &cleaned.failed {
@@ -194,6 +197,7 @@ pub(in crate::cli) fn clean_report(output: &Output, cleaned: &Cleaned) -> io::Re
         let mut text = format!("forgot {}", many(cleaned.removed.len() as u64, "transfer"));
         super::counted(&mut text, cleaned.taken_back, "uploads or files taken back");
         output.say(&text);
+        strays(output, &cleaned.strays);
     }
     Ok(match (cleaned.removed.len(), cleaned.failed.first()) {
         (_, None) => Exit::Done,
@@ -260,15 +264,65 @@ struct CancelledLine<'a> {
     event: &'static str,
     run: &'a str,
     taken_back: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unknown_uploads: Vec<StrayLine>,
 }
 
 /// Says that a run was given up.
-pub(in crate::cli) fn cancelled(output: &Output, run: &RunId, taken_back: u64) -> io::Result<()> {
+pub(in crate::cli) fn cancelled(output: &Output, run: &RunId, cancelled: &Cancelled) -> io::Result<()> {
+    let taken_back = cancelled.taken_back;
     if output.is_json() {
-        return output.json_line(&CancelledLine { event: "cancelled", run: run.as_str(), taken_back });
+        return output.json_line(&CancelledLine {
+            event: "cancelled",
+            run: run.as_str(),
+            taken_back,
+            unknown_uploads: StrayLine::all(&cancelled.strays),
+        });
     }
     let mut text = format!("gave up {run}");
     super::counted(&mut text, taken_back, "uploads or files taken back");
     output.say(&text);
+    strays(output, &cancelled.strays);
     Ok(())
+}
+
+/// So many strays are told one by one.
+const STRAYS_MAX: usize = 5;
+
+/// A stray as a program sees it.
+#[derive(Debug, Serialize)]
+pub(super) struct StrayLine {
+    address: String,
+    upload: String,
+}
+
+impl StrayLine {
+    pub(super) fn all(strays: &[Stray]) -> Vec<Self> {
+        let line = |stray: &Stray| Self { address: address_of(stray), upload: stray.upload.id.clone() };
+        strays.iter().map(line).collect()
+    }
+}
+
+fn address_of(stray: &Stray) -> String {
+    format!("{}:{}/{}", stray.bookmark, stray.upload.bucket, stray.upload.key)
+}
+
+/// Tells of uploads that are left alone because nobody can know whose they are, each with the command that shows it and asks.
+pub(super) fn strays(output: &Output, strays: &[Stray]) {
+    let mut addresses: Vec<String> = strays.iter().map(address_of).collect();
+    addresses.dedup();
+    for address in addresses.iter().take(STRAYS_MAX) {
+        output.say(&format!(
+            "left alone: an unfinished upload to {}, which holds nothing; whether this transfer began it or another program cannot be told",
+            harmless(address)
+        ));
+        output.say(&format!(
+            "{} `pintail transfers clean --orphans {} --older-than 0s` shows it, and asks before it is aborted.",
+            output.talk_style(Style::Strong, "next:"),
+            harmless(&shell_word(address))
+        ));
+    }
+    if let Some(more @ 1..) = addresses.len().checked_sub(STRAYS_MAX) {
+        output.say(&format!("and {} like it", many(more as u64, "upload")));
+    }
 }

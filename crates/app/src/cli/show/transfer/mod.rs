@@ -22,9 +22,9 @@ use crate::explain::{Explanation, step_failed};
 use crate::ops::transfer::engine::entry::Entry;
 use crate::ops::transfer::engine::execute::{Progress, StepEnd, StepError, Waiting};
 use crate::ops::transfer::engine::journal::{Proof, Status};
-use crate::ops::transfer::engine::plan::{Place, Task};
+use crate::ops::transfer::engine::plan::{Place, Skip, Task};
 use crate::ops::transfer::engine::prepare::{Answer, Seen};
-use crate::ops::transfer::{Face, Labels, Planned, Shown, Told, Verb};
+use crate::ops::transfer::{DoneKinds, Face, Labels, Planned, Shown, Told, Verb};
 
 pub(in crate::cli) use list::{cancelled, clean_report, orphan_count, orphan_list, runs, shown_run};
 pub(in crate::cli) use plan::{confirm_deletions, dry_run};
@@ -77,6 +77,12 @@ struct ProgressEvent {
     retries: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     waits_for: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct MissingLine<'a> {
+    event: &'static str,
+    name: &'a str,
 }
 
 impl<'a> TransferFace<'a> {
@@ -134,7 +140,9 @@ impl<'a> TransferFace<'a> {
                     )));
                 }
                 Task::Skip(skip) => {
-                    let is_news = step::is_news(*skip) && planned.plan.totals().skipped <= EACH_MAX;
+                    let few = planned.plan.totals().skipped <= EACH_MAX;
+                    // What nobody would miss otherwise is told among however many others.
+                    let is_news = step::is_news(*skip) && (few || *skip == Skip::Unfinished);
                     if self.output.is_verbose() || is_news && self.output.talks() {
                         let what = step::what(&told);
                         self.say(&format!("skipped: {} ({})", harmless(&what), skipped_words(*skip)));
@@ -267,6 +275,13 @@ impl Face for TransferFace<'_> {
         self.progress.draw(|_| format!("looking: {} seen", count(entries)));
     }
 
+    fn missing(&self, name: &str) {
+        if self.output.is_json() {
+            self.note(self.lines.json(&MissingLine { event: "missing", name }));
+        }
+        self.insist(&format!("missing: {}", harmless(name)));
+    }
+
     fn ask(&self, names: &Labels, source: &Entry, target: &Entry) -> Answer {
         let mut always = self.answer.lock().expect("no holder of this lock panics");
         if let Some(answer) = *always {
@@ -357,6 +372,37 @@ impl Face for TransferFace<'_> {
 /// Says how many files there are, and how many bytes they have.
 fn files(number: u64, size_bytes: u64) -> String {
     format!("{} ({})", many(number, "file"), size(size_bytes))
+}
+
+/// Says what is done in the words for copies and deletions: the copies, else the deletions, else what else is done; `None` where that is nothing.
+fn deeds([copy, delete]: [&str; 2], kinds: DoneKinds, size_bytes: u64) -> Option<String> {
+    match kinds {
+        DoneKinds { copies: 1.., .. } => Some(format!("{copy} {}", files(kinds.copies, size_bytes))),
+        DoneKinds { deletes: 1.., .. } => Some(format!("{delete} {}", many(kinds.deletes, "file"))),
+        DoneKinds { others: 1.., .. } => Some(many(kinds.others, "other change")),
+        _ => None,
+    }
+}
+
+/// Adds what [`deeds`] left out.
+fn other_deeds(text: &mut String, kinds: DoneKinds, deleted: &str) {
+    if kinds.copies > 0 {
+        counted(text, kinds.deletes, deleted);
+    }
+    if kinds.copies + kinds.deletes > 0 {
+        counted(text, kinds.others, "other changes");
+    }
+}
+
+/// Says that nothing is to be done, and why.
+fn nothing_to_do(unchanged: u64, skipped: u64) -> String {
+    let mut text = match unchanged {
+        0 => "nothing to do".to_owned(),
+        1 => "nothing to do: 1 file is the same".to_owned(),
+        _ => format!("nothing to do: {} are the same", many(unchanged, "file")),
+    };
+    counted(&mut text, skipped, "skipped");
+    text
 }
 
 /// Returns the bucket and the key of a name at a place in S3.

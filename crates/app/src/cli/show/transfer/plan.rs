@@ -5,7 +5,7 @@ use std::io;
 use serde::Serialize;
 
 use super::step::{Line, deleted, refused_words, skipped_words, step_event, what};
-use super::{TransferFace, counted, files};
+use super::{TransferFace, counted, deeds, nothing_to_do, other_deeds};
 use crate::cli::render::text::{count, harmless, harmless_words, many, size};
 use crate::cli::render::{Output, Style};
 use crate::cli::{Failure, Outcome};
@@ -14,7 +14,7 @@ use crate::ops::Error;
 use crate::ops::prices::{Estimate, EstimateLine};
 use crate::ops::transfer::engine::plan::Task;
 use crate::ops::transfer::engine::prepare::PrepareError;
-use crate::ops::transfer::{Planned, Verb};
+use crate::ops::transfer::{DoneKinds, Planned, Verb};
 
 /// So many deletions are named before a person is asked.
 const NAMED_MAX: usize = 20;
@@ -140,18 +140,24 @@ pub(in crate::cli) fn dry_run(output: &Output, face: &TransferFace<'_>, planned:
 /// Says what would be done, in one line.
 fn would(planned: &Planned) -> String {
     let totals = planned.plan.totals();
-    let mut text = if planned.request.verb == Verb::Rm {
-        format!("would delete {}", many(totals.deletes, "object"))
-    } else {
-        let mut text =
-            format!("would {} {}", planned.request.verb.deed(), files(totals.copies, totals.moved_bytes()));
-        counted(&mut text, totals.deletes, "to delete");
-        text
+    let (copies, deletes, others) = (totals.copies, totals.deletes, totals.others);
+    let kinds = DoneKinds { copies, copies_back: None, deletes, others };
+    let copy = format!("would {}", planned.request.verb.deed());
+    let what = match planned.request.verb {
+        Verb::Rm => Some(format!("would delete {}", many(deletes, "object"))),
+        _ => deeds([&copy, "would delete"], kinds, totals.moved_bytes()),
     };
-    counted(&mut text, totals.others, "other changes");
-    counted(&mut text, planned.seen.same, "unchanged");
-    counted(&mut text, totals.skipped, "to skip");
+    let mut text = match what {
+        None => nothing_to_do(planned.seen.same, totals.skipped),
+        Some(mut text) => {
+            other_deeds(&mut text, kinds, "to delete");
+            counted(&mut text, planned.seen.same, "unchanged");
+            counted(&mut text, totals.skipped, "to skip");
+            text
+        }
+    };
     counted(&mut text, totals.refused, "refused");
+    counted(&mut text, planned.seen.missing, "missing");
     let requests = totals.requests;
     let all = requests.writes + requests.reads + requests.deletes;
     text.push_str(&format!(

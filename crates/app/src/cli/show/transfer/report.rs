@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{TransferFace, counted, files};
+use super::list::{StrayLine, strays};
+use super::{TransferFace, counted, deeds, nothing_to_do, other_deeds};
 use crate::cli::render::text::{count, harmless, harmless_words, many, size, took};
 use crate::cli::render::{Output, Style, tolerate_closed_pipe};
 use crate::cli::{Failure, Outcome};
@@ -30,6 +31,9 @@ struct SummaryLine {
     refused: u64,
     failed: u64,
     not_tried: u64,
+    /// Names of the list of names that are nowhere.
+    #[serde(skip_serializing_if = "is_zero")]
+    missing: u64,
     retries: u64,
     seconds: f64,
     bytes_per_second: u64,
@@ -38,6 +42,8 @@ struct SummaryLine {
     ways: Option<[WayLine; 2]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     run: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unknown_uploads: Vec<StrayLine>,
 }
 
 #[derive(Serialize)]
@@ -82,6 +88,11 @@ impl Tally {
         Ok(())
     }
 
+    /// Adds something that was not tried any more.
+    pub(in crate::cli) fn leave_out(&mut self) {
+        self.not_tried += 1;
+    }
+
     /// Adds something that could not be tried at all.
     pub(in crate::cli) fn add_failure(&mut self, error: Error) {
         self.failed += 1;
@@ -119,6 +130,7 @@ pub(in crate::cli) fn report(
     tolerate_closed_pipe(broken.map_or(Ok(()), Err))?;
     let run = ended.run.map(|run| run.to_string());
     let (done, unchanged) = (ended.done, seen.map_or(0, |seen| seen.same));
+    let missing = seen.map_or(0, |seen| seen.missing);
     let report = match ended.report {
         Ok(report) => report,
         Err(error) => {
@@ -128,14 +140,22 @@ pub(in crate::cli) fn report(
     };
     if output.is_json() {
         let mut line = summary_line(&report, run.clone(), done, unchanged);
+        line.missing = missing;
         line.ways = ended.ways.map(|ways| ways.map(|(to, copied)| WayLine { to, copied }));
         tolerate_closed_pipe(output.json_line(&line))?;
-    } else if report.done + report.failed + report.refused + report.not_tried > 1 || verb == Verb::Sync {
-        output.say(&summary(verb, &report, done, unchanged));
+    } else if report.done + report.failed + report.refused + report.not_tried + missing != 1
+        || verb == Verb::Sync
+    {
+        let mut text = summary(verb, &report, done, unchanged);
+        counted(&mut text, missing, "missing");
+        output.say(&text);
         for (to, copied) in ended.ways.into_iter().flatten().filter(|(_, copied)| *copied > 0) {
             let to = if to.is_empty() { "." } else { &to };
             output.say(&format!("  {} to {}", count(copied), harmless(to)));
         }
+    }
+    if !output.is_json() {
+        strays(output, &report.strays);
     }
     if let Some(error) = &ended.unremembered {
         let explanation = explain(error);
@@ -152,7 +172,12 @@ pub(in crate::cli) fn report(
     }
     let failed = report.failed + report.refused + report.not_tried;
     let first = report.first_failure.map(Error::Step);
-    Ok(ending(output, report.done, failed, first.as_ref()))
+    // What is as it should be already counts as what was done: the second time ends as the first did.
+    let fine = report.done + unchanged + report.skipped;
+    if failed == 0 && missing > 0 && fine == 0 {
+        return Ok(Exit::NotFound);
+    }
+    Ok(ending(output, fine, failed + missing, first.as_ref()))
 }
 
 /// Says how to go on with a run.
@@ -188,31 +213,31 @@ fn summary_line(report: &Report, run: Option<String>, done: DoneKinds, unchanged
         refused: report.refused,
         failed: report.failed,
         not_tried: report.not_tried,
+        missing: 0,
         retries: report.retries,
         seconds: (report.took.as_secs_f64() * 1000.0).round() / 1000.0,
         bytes_per_second: rate(report),
         ways: None,
         run,
+        unknown_uploads: StrayLine::all(&report.strays),
     }
 }
 
-/// Says it in one line: `copied 10,000 files (39.1 MiB) in 1.2 s, 32.6 MiB/s, 10,000 verified, 3 retries`.
+/// Says what was done in one line: `copied 10,000 files (39.1 MiB) in 1.2 s, 32.6 MiB/s, 10,000 verified, 3 retries`, `deleted 3 files in 40 ms`,
+/// `nothing to do: 50 files are the same`.
 pub(super) fn summary(verb: Verb, report: &Report, done: DoneKinds, unchanged: u64) -> String {
     let bad = report.failed + report.refused + report.not_tried;
-    if verb == Verb::Sync && report.done + bad == 0 {
-        let mut text = "nothing to do".to_owned();
-        counted(&mut text, unchanged, "unchanged");
-        counted(&mut text, report.skipped, "skipped");
-        return text;
-    }
-    let copied = files(done.copies, report.done_bytes);
-    let mut text = format!("{} {copied} in {}", verb.done(), took(report.took));
+    let what = match deeds([verb.done(), "deleted"], done, report.done_bytes) {
+        Some(what) => what,
+        None if bad == 0 => return nothing_to_do(unchanged, report.skipped),
+        None => format!("{} nothing", verb.done()),
+    };
+    let mut text = format!("{what} in {}", took(report.took));
     if report.moved_bytes > 0 {
         text.push_str(&format!(", {}/s", size(rate(report))));
     }
     counted(&mut text, report.proved, "verified");
-    counted(&mut text, done.deletes, "deleted");
-    counted(&mut text, done.others, "other changes");
+    other_deeds(&mut text, done, "deleted");
     counted(&mut text, unchanged, "unchanged");
     if report.retries > 0 {
         let retries = if report.retries == 1 { "retry" } else { "retries" };
@@ -329,5 +354,51 @@ pub(in crate::cli) fn delete_failed(
             harmless(key),
             harmless_words(&explanation.message)
         ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_done_is_said_and_nothing_else() {
+        let nothing = Report {
+            outcome: RunOutcome::Complete,
+            done: 0,
+            done_bytes: 0,
+            moved_bytes: 0,
+            proved: 0,
+            skipped: 0,
+            refused: 0,
+            failed: 0,
+            not_tried: 0,
+            retries: 0,
+            took: Duration::from_millis(40),
+            first_failure: None,
+            strays: Vec::new(),
+        };
+        let copied = Report { done_bytes: 40_000, moved_bytes: 40_000, proved: 2, ..nothing.clone() };
+        let failed = Report { failed: 3, ..nothing.clone() };
+        let skipped = Report { skipped: 5, ..nothing.clone() };
+        let kinds = |copies, deletes, others| DoneKinds { copies, copies_back: None, deletes, others };
+        for (verb, report, done, unchanged, expected) in [
+            (Verb::Sync, &nothing, kinds(0, 3, 0), 50, "deleted 3 files in 40 ms, 50 unchanged"),
+            (Verb::Sync, &nothing, kinds(0, 1, 2), 0, "deleted 1 file in 40 ms, 2 other changes"),
+            (Verb::Sync, &nothing, kinds(0, 0, 2), 0, "2 other changes in 40 ms"),
+            (Verb::Sync, &nothing, kinds(0, 0, 0), 50, "nothing to do: 50 files are the same"),
+            (Verb::Cp, &nothing, kinds(0, 0, 0), 1, "nothing to do: 1 file is the same"),
+            (Verb::Cp, &skipped, kinds(0, 0, 0), 0, "nothing to do, 5 skipped"),
+            (Verb::Mv, &failed, kinds(0, 0, 0), 0, "moved nothing in 40 ms, 3 failed"),
+            (
+                Verb::Cp,
+                &copied,
+                kinds(2, 1, 0),
+                0,
+                "copied 2 files (39.1 KiB) in 40 ms, 977 KiB/s, 2 verified, 1 deleted",
+            ),
+        ] {
+            assert_eq!(summary(verb, report, done, unchanged), expected);
+        }
     }
 }

@@ -156,13 +156,16 @@ pub(super) fn skipped_words(skip: Skip) -> &'static str {
         Skip::Link => "it is a symbolic link",
         Skip::Special => "it is no regular file",
         Skip::Placeholder => "it only stands for a folder",
+        Skip::Unfinished => "it is named like an unfinished download",
     }
 }
 
 /// Tells whether somebody may wonder why it was not copied. That most of a tree is as it was is no news.
 pub(super) fn is_news(skip: Skip) -> bool {
     match skip {
-        Skip::Exists | Skip::NotNewer | Skip::Link | Skip::Special | Skip::Placeholder => true,
+        Skip::Exists | Skip::NotNewer | Skip::Link | Skip::Special | Skip::Placeholder | Skip::Unfinished => {
+            true
+        }
         Skip::Same | Skip::Extra => false,
     }
 }

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::TransferFace;
+use super::list::strays;
 use super::report::summary;
+use super::{TransferFace, nothing_to_do};
 use crate::cli::Failure;
 use crate::cli::render::text::{harmless, harmless_words, many};
 use crate::cli::render::{Output, Style, tolerate_closed_pipe};
@@ -257,8 +258,9 @@ pub(in crate::cli) fn round(
         tolerate_closed_pipe(output.json_line(&line))?;
     } else if let Some(report) = &report {
         output.say(&summary(verb, report, done, seen.same));
+        strays(output, &report.strays);
     } else if is_first {
-        output.say(&format!("nothing to do, {} unchanged", many(seen.same, "file")));
+        output.say(&nothing_to_do(seen.same, 0));
     }
     again(output, again_seconds);
     Ok(())
