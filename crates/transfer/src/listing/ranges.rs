@@ -5,7 +5,8 @@
 //! the range belongs to the ranges there, as far as they have not found it themselves.
 //!
 //! **How many.** The first page is asked for alone. Then the width grows with every answer that had something new, and shrinks where ranges turn out empty: requests that
-//! found nothing stay below a quarter. Where answers come at once, more than two places would cost time and win none.
+//! found nothing stay below a quarter. More are not under way than pages can be taken in while one answer comes, and one more: where answers come at once, that is
+//! two. Each cut costs a part of a page, so that ranges become longer, the more pages there have been.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -14,14 +15,17 @@ use pintail_store::object_store::ListedObject;
 
 use super::keys::Model;
 
-/// Answers that come sooner than this come from nearby, and there is nothing to win.
-const NEAR: Duration = Duration::from_millis(5);
+/// About what it takes to take a page in. More requests than fit into the time of an answer would wait for us and not for the service.
+const TAKING_IN: Duration = Duration::from_millis(2);
 
-/// The width where answers come from nearby.
-const NEAR_WIDTH: usize = 2;
+/// The least width there is: while one page is taken in, another one comes.
+const WIDTH_LEAST: usize = 2;
 
-/// So many pages has a range where answers come from nearby: every cut costs a part of a page.
-const NEAR_PAGES: usize = 8;
+/// Where an answer takes as long, a round trip that is won is worth a request that may be half in vain.
+const FAR: Duration = Duration::from_millis(30);
+
+/// The most pages of a range: those behind the first one wait.
+const PAGES_MAX: usize = 8;
 
 /// The width after the first page.
 const FIRST_WIDTH: usize = 3;
@@ -197,7 +201,10 @@ impl Ranges {
         took: Duration,
     ) -> Result<(), Unordered> {
         self.under_way -= 1;
-        self.fastest = self.fastest.min(took);
+        // What found nothing is told sooner, and says nothing of pages.
+        if next.is_some() {
+            self.fastest = self.fastest.min(took);
+        }
         // Somebody else's answer had it all.
         let Some(index) = self.list.iter().position(|range| range.id == id && !range.done) else {
             self.wasted += 1;
@@ -217,8 +224,11 @@ impl Ranges {
             (range.done, range.continuation) = (next.is_none(), next);
             return Ok(());
         }
+        let known = self.key_before(index);
+        // Where haste wins little, only a page whose beginning is known tells how far it is from one to the next.
+        let teaches = self.width_max > 1 && (known.is_some() || self.fastest >= FAR);
         // Where that is not known, the cut it begins with is near.
-        let before = self.key_before(index).or_else(|| self.list[index].after.clone());
+        let before = known.or_else(|| self.list[index].after.clone());
         let range = &mut self.list[index];
         if let (Some(after), Some(begins)) = (&range.after, page.first().map(|object| object.key.as_str())) {
             // A page that goes on may begin with the key that the last one ended with. A service that does not know `StartAfter` begins anew
@@ -237,6 +247,16 @@ impl Ranges {
             self.first = page.first().map(|object| object.key.to_string());
         }
         let reached = page.last().map(|object| object.key.to_string());
+        // Of the whole page, not only of what the range keeps of it: a range that ends too early would otherwise teach that pages are as short.
+        let model = (teaches && page.len() > 1).then(|| {
+            let names: Vec<&str> = page.iter().map(|object| object.key.as_str()).collect();
+            let model = Model::of(&self.prefix, before.as_deref(), &names)?;
+            Some(match &self.model {
+                Some(known) => model.compare(known),
+                None => model,
+            })
+        });
+        let range = &mut self.list[index];
         let inside = match &range.upto {
             Some(upto) => page.partition_point(|object| object.key.as_str() <= upto.as_str()),
             None => page.len(),
@@ -260,16 +280,11 @@ impl Ranges {
             self.useful += 1;
             self.grow();
         }
-        let model = (self.width > 1 && page.len() > 1).then(|| {
-            let names: Vec<&str> = page.iter().map(|object| object.key.as_str()).collect();
-            Model::of(&self.prefix, before.as_deref(), &names)
-        });
         if let Some(model) = model.flatten() {
-            let is_last = index + 1 == self.list.len();
             if !ends {
                 self.split(index, &model);
             }
-            if is_last || self.model.is_none() {
+            if self.model.as_ref().is_none_or(|known| model.is_behind(known)) {
                 self.model = Some(model);
             }
         }
@@ -301,15 +316,26 @@ impl Ranges {
         }
     }
 
-    /// How many pages a range should have.
+    /// The most that may be under way: as many as can be taken in while one answer comes, and one more.
+    fn width_most(&self) -> usize {
+        let meanwhile = self.fastest.as_micros() / TAKING_IN.as_micros();
+        usize::try_from(meanwhile)
+            .unwrap_or(usize::MAX)
+            .saturating_add(1)
+            .max(WIDTH_LEAST)
+            .min(self.width_max)
+    }
+
+    /// How many pages a range should have: one while the listing may be a short one, more the longer it gets.
     fn reach(&self) -> usize {
-        if self.fastest < NEAR { NEAR_PAGES } else { 1 }
+        let width = self.width_most();
+        let pages = usize::try_from(self.useful).unwrap_or(usize::MAX) / width;
+        pages.clamp(1, (self.ahead_max / (2 * width)).min(PAGES_MAX))
     }
 
     fn grow(&mut self) {
-        let most = if self.fastest < NEAR { NEAR_WIDTH } else { self.width_max };
         let wanted = if self.width == 1 { FIRST_WIDTH } else { self.width + GROWTH };
-        self.width = wanted.min(most).min(self.width_max);
+        self.width = wanted.min(self.width_most());
     }
 
     fn shrink(&mut self) {
