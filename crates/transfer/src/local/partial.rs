@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use cap_std::fs::Dir;
+use cap_std::fs::{Dir, Metadata};
 use pintail_core::checksum::{Algorithm, Checksum, Hasher};
 use pintail_core::retry::Retry;
 use pintail_core::seam::Random;
@@ -95,6 +95,8 @@ pub struct Partial {
     temporary: String,
     file: Arc<File>,
     creation: Creation,
+    /// The permissions of the file that was at its place when it was begun.
+    replaced: Option<u32>,
     /// It stays when this is dropped.
     stays: AtomicBool,
 }
@@ -137,21 +139,24 @@ impl Partial {
         random: &dyn Random,
     ) -> Result<Self, PartialError> {
         let (folder, name) = target.place(path)?;
-        let replaced = *guard != Guard::Absent
-            && match folder.symlink_metadata(&name) {
-                Ok(there) if there.is_file() => true,
-                Ok(there) if there.is_symlink() => false,
-                Ok(_) => return Err(TargetError::NotAFile(target.path().join(path)).into()),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => false,
-                Err(error) => return Err(target.local("look at", path, error).into()),
-            };
+        let there = if *guard == Guard::Absent { None } else { Some(folder.symlink_metadata(&name)) };
+        let replaced = match there {
+            Some(Ok(there)) if there.is_file() => Some(mode_of(&there)),
+            Some(Ok(there)) if !there.is_symlink() => {
+                return Err(TargetError::NotAFile(target.path().join(path)).into());
+            }
+            Some(Err(error)) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(target.local("look at", path, error).into());
+            }
+            _ => None,
+        };
         let (temporary, file) = loop {
             let temporary = unfinished(number.unwrap_or_else(|| {
                 let mut number = [0; 8];
                 random.fill(&mut number);
                 u64::from_le_bytes(number)
             }));
-            let created = match create_new(&folder, &temporary, replaced) {
+            let created = match create_new(&folder, &temporary, replaced.is_some()) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number.is_some() => {
                     empty(&folder, &temporary)
                 }
@@ -171,6 +176,7 @@ impl Partial {
             temporary,
             file: Arc::new(file),
             creation: Creation::New,
+            replaced: replaced.flatten(),
             stays: AtomicBool::new(false),
         })
     }
@@ -213,6 +219,7 @@ impl Partial {
         let folder = Arc::new(folder);
         target.writes_to(&folder);
         Ok(Some(Self {
+            replaced: None,
             folder,
             shown: target.path().join(path),
             name,
@@ -301,10 +308,13 @@ impl Partial {
     ) -> Result<(), PartialError> {
         let error = |error| self.local("put in place", error);
         let replaces = *guard != Guard::Absent;
-        if replaces {
-            target.check(&self.folder, &self.name, path, guard)?;
+        let mut there = if replaces { target.check(&self.folder, &self.name, path, guard)? } else { None };
+        // What another run may go on with has taken its time.
+        if replaces && there.is_none() && self.stays.load(Ordering::Relaxed) {
+            there = self.folder.symlink_metadata(&self.name).ok();
         }
-        let mode = publish.mode.or_else(|| if replaces { self.replaced_mode() } else { None });
+        let replaced = there.filter(Metadata::is_file).and_then(|there| mode_of(&there));
+        let mode = publish.mode.or_else(|| replaced.or_else(|| self.replaced.filter(|_| replaces)));
         set_mode(&self.file, mode).map_err(error)?;
         if let Some(modified) = publish.modified {
             // A file system that keeps no times is no reason to fail.
@@ -331,19 +341,6 @@ impl Partial {
             sync_folder(&self.folder).map_err(error)?;
         }
         Ok(())
-    }
-
-    /// The permissions of the file that is replaced.
-    #[cfg(unix)]
-    fn replaced_mode(&self) -> Option<u32> {
-        use cap_std::fs::PermissionsExt;
-        let there = self.folder.symlink_metadata(&self.name).ok().filter(cap_std::fs::Metadata::is_file)?;
-        Some(there.permissions().mode())
-    }
-
-    #[cfg(not(unix))]
-    fn replaced_mode(&self) -> Option<u32> {
-        None
     }
 
     fn checksum_of(
@@ -415,6 +412,17 @@ impl Drop for Partial {
             let _ = self.folder.remove_file(&self.temporary);
         }
     }
+}
+
+#[cfg(unix)]
+fn mode_of(metadata: &Metadata) -> Option<u32> {
+    use cap_std::fs::PermissionsExt;
+    Some(metadata.permissions().mode())
+}
+
+#[cfg(not(unix))]
+fn mode_of(_metadata: &Metadata) -> Option<u32> {
+    None
 }
 
 /// Creates a file that must not be there. One that replaces another is not wider than that, not even for the time of the copy.
@@ -584,6 +592,29 @@ mod tests {
         assert_eq!(fs::metadata(&full).unwrap().permissions().mode() & 0o777, 0o604);
         drop(partial);
         assert_eq!(names(folder.path()), ["file"]);
+    }
+
+    #[test]
+    fn permissions_that_changed_while_a_file_came_are_kept_as_well() {
+        let (folder, target) = target();
+        let full = folder.path().join("file");
+        let random = SeededRandom::new(2);
+        let mode = || fs::metadata(&full).unwrap().permissions().mode() & 0o777;
+        let publish = Publish { sync: SyncPolicy::None, ..Publish::default() };
+        fs::write(&full, "old").unwrap();
+        // It is looked at whether it is unchanged; or the file comes for long, and another run may go on with it.
+        for (guarded, stays, from, to) in [(true, false, 0o644, 0o600), (false, true, 0o604, 0o640)] {
+            fs::set_permissions(&full, fs::Permissions::from_mode(from)).unwrap();
+            let (size_bytes, modified) = target.look(Path::new("file")).unwrap().unwrap();
+            let guard = if guarded { Guard::Unchanged { size_bytes, modified } } else { Guard::None };
+            let partial = Partial::begin(&target, Path::new("file"), &guard, None, &random).unwrap();
+            if stays {
+                partial.stay();
+            }
+            fs::set_permissions(&full, fs::Permissions::from_mode(to)).unwrap();
+            partial.publish(&target, Path::new("file"), &guard, &publish).unwrap();
+            assert_eq!(mode(), to, "{guard:?}");
+        }
     }
 
     #[test]

@@ -79,6 +79,13 @@ struct Walked {
     folds: Option<bool>,
 }
 
+impl Walked {
+    /// Tells whether it is the folder of a path: by its bytes, since all are written in the same way, and one that is not found is walked to.
+    fn leads_to(&self, path: &Path) -> bool {
+        self.path.as_os_str() == path.as_os_str()
+    }
+}
+
 /// The place of a file that is about to be put there.
 #[derive(Debug)]
 pub(super) struct Claim<'a> {
@@ -271,7 +278,7 @@ impl Target {
         let above = components.as_path();
         let mut walked = self.walked.lock().expect("no holder of this lock panics");
         if let Some(found) =
-            walked.iter().find(|walked| walked.path == above && walked.at.elapsed() < WALKED_FOR)
+            walked.iter().rev().find(|walked| walked.leads_to(above) && walked.at.elapsed() < WALKED_FOR)
         {
             return Ok((Arc::clone(&found.folder), name.to_owned()));
         }
@@ -279,7 +286,7 @@ impl Target {
         if missing == Missing::Make {
             self.writes_to(&folder);
         }
-        walked.retain(|walked| walked.path != above && walked.at.elapsed() < WALKED_FOR);
+        walked.retain(|walked| !walked.leads_to(above) && walked.at.elapsed() < WALKED_FOR);
         if walked.len() == WALKED_MAX {
             walked.remove(0);
         }
@@ -320,9 +327,8 @@ impl Target {
     /// Tells whether the folder of a path takes names in other letter case for the same: whether it finds a file of ours by its name in upper case.
     fn folds(&self, folder: &Dir, path: &Path, temporary: &str) -> bool {
         let above = path.parent().unwrap_or_else(|| Path::new(""));
-        let known = |walked: &&mut Walked| walked.path == above;
         let mut walked = self.walked.lock().expect("no holder of this lock panics");
-        let mut walked = walked.iter_mut().find(known);
+        let mut walked = walked.iter_mut().rev().find(|walked| walked.leads_to(above));
         if let Some(folds) = walked.as_ref().and_then(|walked| walked.folds) {
             return folds;
         }
@@ -449,34 +455,40 @@ impl Target {
         }
     }
 
-    /// Checks that what is at a path is what was looked at.
+    /// Checks that what is at a path is what was looked at. Returns what is there, as far as it had to look.
     pub(super) fn check(
         &self,
         folder: &Dir,
         name: &OsStr,
         path: &Path,
         guard: &Guard,
-    ) -> Result<(), TargetError> {
-        match (folder.symlink_metadata(name), guard) {
-            (_, Guard::None | Guard::Match(_)) => Ok(()),
-            (Err(error), _) if error.kind() != io::ErrorKind::NotFound => {
-                Err(self.local("look at", path, error).into())
+    ) -> Result<Option<Metadata>, TargetError> {
+        let look = || match folder.symlink_metadata(name) {
+            Ok(metadata) => Ok(Some(metadata)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(self.local("look at", path, error)),
+        };
+        match guard {
+            Guard::None | Guard::Match(_) => Ok(None),
+            Guard::Absent => match look()? {
+                Some(_) => Err(TargetError::Taken(self.path.join(path))),
+                None => Ok(None),
+            },
+            Guard::Unchanged { size_bytes, modified: seen } => {
+                let there = look()?;
+                let is_same = there.as_ref().is_some_and(|metadata| {
+                    if metadata.is_symlink() {
+                        // Two ways with links that are followed: it was looked at through the link, and the link is what goes.
+                        std::fs::metadata(self.path.join(path)).is_ok_and(|there| {
+                            let state = Fingerprint::of(&there);
+                            there.is_file() && state.size_bytes == *size_bytes && state.modified() == *seen
+                        })
+                    } else {
+                        metadata.is_file() && metadata.len() == *size_bytes && modified(metadata) == *seen
+                    }
+                });
+                if is_same { Ok(there) } else { Err(TargetError::Changed(self.path.join(path))) }
             }
-            (Ok(_), Guard::Absent) => Err(TargetError::Taken(self.path.join(path))),
-            (Err(_), Guard::Absent) => Ok(()),
-            (Ok(metadata), Guard::Unchanged { size_bytes, modified: seen }) => {
-                let is_same = if metadata.is_symlink() {
-                    // Two ways with links that are followed: it was looked at through the link, and the link is what goes.
-                    std::fs::metadata(self.path.join(path)).is_ok_and(|there| {
-                        let state = Fingerprint::of(&there);
-                        there.is_file() && state.size_bytes == *size_bytes && state.modified() == *seen
-                    })
-                } else {
-                    metadata.is_file() && metadata.len() == *size_bytes && modified(&metadata) == *seen
-                };
-                if is_same { Ok(()) } else { Err(TargetError::Changed(self.path.join(path))) }
-            }
-            (Err(_), Guard::Unchanged { .. }) => Err(TargetError::Changed(self.path.join(path))),
         }
     }
 
