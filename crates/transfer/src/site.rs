@@ -3,7 +3,8 @@
 //! A plan names places in words ([`Place`](crate::plan::Place)); whoever prepares or carries out a plan gets them opened. The app does that, since it alone knows
 //! bookmarks.
 
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use pintail_core::name::{BucketName, KeyPrefix, NameError, ObjectKey};
@@ -21,6 +22,21 @@ pub enum Site {
     Remote(Remote),
     /// Standard input or output.
     Stdio,
+}
+
+impl Site {
+    /// Tells whether a name may be something on the disk here that no walk has met: an empty folder, what cannot be looked at, a name that makes no key, what an
+    /// ignore file leaves out with its folder.
+    pub(crate) fn may_have(&self, name: &str) -> bool {
+        let Self::Local(root) = self else { return false };
+        let below = Path::new(name);
+        let stays = below.components().all(|part| matches!(part, Component::Normal(_)));
+        let there = || match root.join(below).symlink_metadata() {
+            Ok(there) => there.is_dir() || !name.ends_with('/'),
+            Err(error) => !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
+        };
+        stays && there()
+    }
 }
 
 /// A prefix in a bucket, with the store that reaches it.

@@ -52,6 +52,12 @@ fn equal_trees_are_proved_and_every_difference_is_named() {
     // By size alone another content is not seen, and is not called proved.
     let by_size = env.run(["verify", "tree", &there, "--size-only", "--include", "a", "--json"]).succeeded();
     assert_eq!(by_size.json_lines().pop().expect("a line")["same_by_size"], 1);
+    // A list may name what is nowhere: what was meant to be proved is not.
+    fs::write(env.work().join("names"), "c\nsub/large\nsub/lagre\n").expect("a list");
+    let lines = env.run(["verify", "tree", &there, "--files-from", "names", "--json"]).exited(1).json_lines();
+    assert_eq!(events(&lines, "differs"), [("sub/lagre".to_owned(), "nowhere".to_owned())]);
+    let last = lines.last().expect("a line");
+    assert_eq!((&last["equal"], &last["nowhere"]), (&false.into(), &1.into()), "{last}");
     env.run(["verify", "tree"]).exited(2);
     env.run(["verify", "tree/a", &there]).exited(2);
     env.run(["verify", "nowhere", &there]).exited(6);

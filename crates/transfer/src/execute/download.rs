@@ -254,9 +254,7 @@ impl Place<'_, '_> {
         shared.copied_from_object(*number, step, info);
         Ok(Done::Moved { size_bytes, proof })
     }
-}
 
-impl Place<'_, '_> {
     /// Returns the guard of a file that a former life put in place and a power cut took the end of: it has the very time that this one gets, and is shorter.
     /// Only in a life that goes on.
     fn torn(&self, publish: &Publish, size_bytes: u64) -> Result<Option<Guard>, StepFailure> {

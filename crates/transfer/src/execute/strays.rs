@@ -49,7 +49,7 @@ pub(super) async fn settle(
     ends: &[Ends],
     lost: Lost,
 ) -> Result<Vec<Stray>, ExecuteError> {
-    let mut found = find(record, plan, ends).await?;
+    let found = find(record, plan, ends).await?;
     let keys: BTreeSet<_> =
         found.iter().map(|(_, stray)| (&stray.upload.bucket, &stray.upload.key)).collect();
     let ours = lost.now + lost.lives * keys.len() as u64;
@@ -57,7 +57,7 @@ pub(super) async fn settle(
         return Ok(found.into_iter().map(|(_, stray)| stray).collect());
     }
     let mut left = Vec::new();
-    for (remote, stray) in found.drain(..) {
+    for (remote, stray) in found {
         if abort(&*remote.store, &stray.upload).await.is_err() {
             left.push(stray);
         }

@@ -11,11 +11,13 @@
 //! A folder that nothing below can take part in need not be entered: [`Filter::may_hold`].
 
 mod list;
+mod met;
 pub mod rule;
 
 use jiff::Timestamp;
 
 pub use list::{ListError, NameList, Separator};
+pub use met::Met;
 pub use rule::{Glob, RuleError, Rules, Sense};
 
 use crate::entry::{Entry, Kind};

@@ -63,10 +63,15 @@ impl<R: Read + Seek> Items<R> {
     fn open(mut file: R) -> Result<Self, JournalError> {
         let mut head = [0; HEAD_BYTES];
         file.read_exact(&mut head).map_err(|source| match source.kind() {
-            io::ErrorKind::UnexpectedEof => JournalError::NotAJournal,
+            io::ErrorKind::UnexpectedEof => JournalError::NoPlan,
             _ => JournalError::Io { action: "read", source },
         })?;
-        let Some([major, minor]) = head.strip_prefix(MAGIC) else { return Err(JournalError::NotAJournal) };
+        let Some([major, minor]) = head.strip_prefix(MAGIC) else {
+            let records = Records::new(file, HEAD_BYTES as u64)?;
+            let mut rest = Self { records, minor: VERSION.1, seen: Seen::Nothing, steps: 0, cut_at: None };
+            // What was never made safe was cut while it began.
+            return Err(if rest.was_safe(0)? { JournalError::NotAJournal } else { JournalError::NoPlan });
+        };
         if *major != VERSION.0 {
             return Err(JournalError::Version(*major, *minor));
         }

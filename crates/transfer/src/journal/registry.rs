@@ -366,7 +366,7 @@ impl Runs {
         };
         let (header, condition) = match (header, condition) {
             (Ok(header), condition) => (Some(header), condition),
-            (Err(JournalError::NoPlan | JournalError::NotAJournal), condition) => (None, condition),
+            (Err(JournalError::NoPlan), condition) => (None, condition),
             (Err(_), Condition::Running) => (None, Condition::Running),
             (Err(error), _) => (None, Condition::Unreadable(error)),
         };
@@ -405,7 +405,7 @@ impl Runs {
     }
 }
 
-/// Returns the uploads that the journals beside one know and may go on with, `None` where one cannot be read.
+/// Returns the uploads that the journals beside one know and may go on with, `None` where there is no telling which there are.
 pub(crate) fn uploads_elsewhere(origin: &Origin) -> Option<BTreeSet<String>> {
     let runs = Runs::new(origin.path.parent()?.parent()?);
     let mut uploads = BTreeSet::new();
@@ -417,7 +417,8 @@ pub(crate) fn uploads_elsewhere(origin: &Origin) -> Option<BTreeSet<String>> {
         if over || listed.id.as_str() == origin.run {
             continue;
         }
-        let recorded = runs.show(&listed.id).ok()?;
+        // One that cannot be read goes on with nothing.
+        let Ok(recorded) = runs.show(&listed.id) else { continue };
         uploads.extend(recorded.state.leftovers().filter_map(|(_, begun)| match begun {
             Begun::Upload { upload, .. } => Some(upload.clone()),
             _ => None,

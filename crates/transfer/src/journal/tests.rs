@@ -118,7 +118,6 @@ fn a_journal_that_is_cut_at_any_byte_tells_what_was_whole() {
         fs::write(&path, &bytes[..length]).unwrap();
         let recorded = match read(&path) {
             Ok(recorded) => recorded,
-            Err(JournalError::NotAJournal) if length < HEAD_BYTES => continue,
             Err(JournalError::NoPlan) if length < plan_end => continue,
             Err(error) => panic!("{length} bytes: {error:?}"),
         };
@@ -366,8 +365,17 @@ fn a_run_is_listed_with_how_it_is() {
     let random = SeededRandom::new(1);
     assert!(runs.list().unwrap().is_empty());
     let create = || runs.create(&plan(4), "sync", "0.1.0", &clock, &random).unwrap();
-    let (running, stopped, mut ended, mut unreadable) = (create(), create(), create(), create());
+    let (running, mut stopped, mut ended, mut unreadable) = (create(), create(), create(), create());
     let ids = [running.id.clone(), stopped.id.clone(), ended.id.clone(), unreadable.id.clone()];
+    let upload = Event::UploadBegun {
+        step: 1,
+        upload: "theirs".into(),
+        part_bytes: 5 << 20,
+        algorithm: None,
+        source: None,
+    };
+    stopped.journal.append(&upload).unwrap();
+    stopped.journal.sync().unwrap();
     drop(stopped);
     ended.journal.append(&Event::Ended { at_ns: 5, outcome: Outcome::Complete }).unwrap();
     ended.journal.sync().unwrap();
@@ -396,6 +404,9 @@ fn a_run_is_listed_with_how_it_is() {
     );
     assert!(matches!(how(&not_begun), Condition::NotBegun));
     assert_eq!(listed[1].header.as_ref().unwrap().request, "sync");
+    // One that cannot be read does not make those of others anybody's.
+    let elsewhere = registry::uploads_elsewhere(running.journal.origin()).unwrap();
+    assert!(elsewhere.iter().eq(["theirs"]), "{elsewhere:?}");
 
     assert!(matches!(runs.resume(&ids[0], "0.1.0", &clock), Err(RegistryError::Running(_))));
     assert!(matches!(runs.remove(&ids[0]), Err(RegistryError::Running(_))));
@@ -426,15 +437,25 @@ fn a_run_whose_head_cannot_be_read_is_as_old_as_its_name() {
     let folder = tempfile::tempdir().unwrap();
     let runs = Runs::new(folder.path());
     let clock = ManualClock::new("2026-11-27T12:00:00Z".parse().unwrap());
-    let run = runs.create(&plan(4), "sync", "0.1.0", &clock, &SeededRandom::new(1)).unwrap();
+    let mut run = runs.create(&plan(4), "sync", "0.1.0", &clock, &SeededRandom::new(1)).unwrap();
+    run.journal.append(&Event::Skipped { step: 0 }).unwrap();
     let id = run.id.clone();
     drop(run);
     let path = folder.path().join(id.as_str()).join("journal");
     let mut bytes = fs::read(&path).unwrap();
+    // Blocks that were never made safe may come back as zeros: nothing had begun.
+    let safe_at = bytes.len();
+    fs::write(&path, vec![0; safe_at]).unwrap();
+    assert!(matches!(runs.list().unwrap()[0].condition, Condition::NotBegun));
+    // A byte that the disk lost: whatever it was, it had begun.
+    bytes[0] ^= 1;
+    fs::write(&path, &bytes).unwrap();
+    assert!(matches!(runs.list().unwrap()[0].condition, Condition::Unreadable(JournalError::NotAJournal)));
+    bytes[0] ^= 1;
     // Behind the magic stands the version: this one is of a program that is yet to come.
     bytes[MAGIC.len()] = 99;
     fs::write(&path, bytes).unwrap();
-    assert!(matches!(runs.list().unwrap()[0].condition, Condition::Unreadable(_)));
+    assert!(matches!(runs.list().unwrap()[0].condition, Condition::Unreadable(JournalError::Version(99, _))));
     let week = SignedDuration::from_hours(24 * 7);
     let sweep = Sweep { ended_before: week, stopped_before: Some(week) };
     assert_eq!(runs.sweep(sweep, clock.now()).unwrap(), []);

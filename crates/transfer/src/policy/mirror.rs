@@ -85,7 +85,7 @@ impl Mirror {
 pub struct DeleteLimit {
     /// So many entries.
     pub count: Option<u64>,
-    /// Such a part of what the target has, in percent.
+    /// Such a part of what the target has, in percent, rounded up: half of a single object is that object.
     pub percent: Option<u8>,
 }
 
@@ -114,8 +114,9 @@ impl DeleteLimit {
     /// Returns how many may be deleted of so many.
     pub fn most(self, of: u64) -> u64 {
         // 128 bits: a percentage of 64 bits overflows them.
-        let part =
-            |percent: u8| u64::try_from(u128::from(of) * u128::from(percent) / 100).unwrap_or(u64::MAX);
+        let part = |percent: u8| {
+            u64::try_from((u128::from(of) * u128::from(percent)).div_ceil(100)).unwrap_or(u64::MAX)
+        };
         self.count.unwrap_or(u64::MAX).min(self.percent.map_or(u64::MAX, part))
     }
 
@@ -192,6 +193,10 @@ mod tests {
             (limit(Some(10), None), 11, 1_000, 0, false),
             (limit(None, Some(50)), 500, 1_000, 0, true),
             (limit(None, Some(50)), 501, 1_000, 0, false),
+            (limit(None, Some(50)), 1, 1, 0, true),
+            (limit(None, Some(50)), 2, 3, 0, true),
+            (limit(None, Some(50)), 3, 4, 0, false),
+            (limit(None, Some(0)), 1, 1_000, 0, false),
             (limit(Some(900), Some(50)), 600, 1_000, 0, false),
             (limit(None, Some(100)), u64::MAX, u64::MAX, 0, true),
             (limit(Some(0), None), 1, 1, 0, false),

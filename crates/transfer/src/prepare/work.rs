@@ -8,6 +8,7 @@ use super::apart::Reads;
 use super::{Context, Job, PrepareError, Rules, Seen};
 use crate::diff::{Pair, Side};
 use crate::entry::Entry;
+use crate::filter::Met;
 use crate::name::Name;
 use crate::plan::{MEMORY_MAX_BYTES, Place, Plan, PlanBuilder, Route, Step, Task, spool};
 use crate::policy::Guard;
@@ -32,10 +33,8 @@ pub(super) struct Making<'a> {
     jobs: u32,
     entries: u64,
     started: jiff::Timestamp,
-    /// When a name of the list is missing; `None` where nobody asks.
-    missing: Option<Missing>,
-    /// Which names of the list were met, in its order.
-    met: Vec<bool>,
+    /// Which names of the list were met, and when one is missing; `None` where nobody asks.
+    missing: Option<(Missing, Met<'a>)>,
 }
 
 /// When a name of the list of names is missing.
@@ -74,42 +73,28 @@ impl<'a> Making<'a> {
             entries: 0,
             started: context.clock.now(),
             missing: None,
-            met: Vec::new(),
         }
     }
 
     /// From now on, names of the list of names that are met are remembered, and the others told at the end.
     pub(super) fn misses(&mut self, missing: Missing) {
-        if let Some(only) = &self.rules.filter.only {
-            (self.missing, self.met) = (Some(missing), vec![false; only.len()]);
+        self.missing = Some((missing, Met::new(&self.rules.filter)));
+    }
+
+    fn meets(&self, name: &Name) {
+        if let Some((_, met)) = &self.missing {
+            met.meets(name.as_str());
         }
     }
 
-    fn meets(&mut self, name: &Name) {
-        if let (Some(only), Some(_)) = (&self.rules.filter.only, self.missing) {
-            only.places_of(name.as_str()).for_each(|place| self.met[place] = true);
-        }
-    }
-
-    /// Tells whether a name means a folder that is there and has nothing in it to be met.
-    fn is_empty_folder(&self, name: &str) -> bool {
-        let Some(folder) = name.strip_suffix('/').and_then(|folder| Name::new(folder).ok()) else {
-            return false;
-        };
-        let Ok(below) = folder.path(self.rules.platform) else { return false };
-        self.ends.iter().flat_map(|ends| [&ends.from, &ends.to]).any(|site| match site {
-            Site::Local(root) => root.join(&below).is_dir(),
-            Site::Remote(_) | Site::Stdio => false,
-        })
-    }
-
-    /// Tells the names of the list that were not met, as far as they belong to this part of the work.
+    /// Tells the names of the list that were not met, and are not there unmet either.
     fn tell_missing(&mut self) {
-        let (Some(only), Some(_)) = (&self.rules.filter.only, self.missing) else { return };
-        let shard = self.rules.filter.shard;
-        for (name, _) in only.iter().zip(&self.met).filter(|(_, met)| !**met) {
-            let is_ours = shard.is_none_or(|shard| shard.holds_text(name));
-            if is_ours && !self.is_empty_folder(name) {
+        let Some((missing, met)) = self.missing.take() else { return };
+        for name in met.others() {
+            let there = |ends: &Ends| {
+                ends.from.may_have(name) || missing == Missing::OnBothSides && ends.to.may_have(name)
+            };
+            if !self.ends.iter().any(there) {
                 self.seen.missing += 1;
                 self.context.talk.missing(name);
             }
@@ -130,9 +115,9 @@ impl<'a> Making<'a> {
 
     /// Counts a pair, for whoever watches.
     pub(super) fn sees(&mut self, pair: &Pair) {
-        match (pair, self.missing) {
-            (_, None) | (Pair::Right(_), Some(Missing::AtSource)) => {}
-            (pair, Some(_)) => self.meets(pair.name()),
+        match (pair, &self.missing) {
+            (_, None) | (Pair::Right(_), Some((Missing::AtSource, _))) => {}
+            (pair, Some((_, met))) => met.meets(pair.name().as_str()),
         }
         let before = self.entries / SEEN_STEP;
         self.entries += if matches!(pair, Pair::Both(..)) { 2 } else { 1 };

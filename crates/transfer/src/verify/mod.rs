@@ -83,6 +83,8 @@ pub trait Listener: Send + Sync {
     fn same(&self, name: &Name, by: Means);
     /// A name is not the same on both sides, or nobody can say.
     fn differs(&self, difference: &Difference);
+    /// A name of the list of names is on neither side.
+    fn nowhere(&self, _name: &str) {}
     /// Something in a folder is not looked at: it makes no name, cannot be read, or is a link that is passed over.
     fn unfit(&self, path: &Path, why: &Unfit);
 }
@@ -199,6 +201,8 @@ pub struct Summary {
     pub content: u64,
     /// Pairs that could not be compared.
     pub unclear: u64,
+    /// Names of the list of names that neither side has.
+    pub nowhere: u64,
     /// Bytes that were read at a service.
     pub downloaded_bytes: u64,
     /// Bytes that were read from the disk.
@@ -210,7 +214,7 @@ pub struct Summary {
 impl Summary {
     /// Tells whether everything is the same, as far as was looked.
     pub fn is_equal(&self) -> bool {
-        self.differences() == 0 && self.unclear == 0 && !self.stopped
+        self.differences() + self.unclear + self.nowhere == 0 && !self.stopped
     }
 
     /// Counts what is the same.

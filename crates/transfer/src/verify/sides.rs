@@ -6,15 +6,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
+use futures_util::{StreamExt, TryStreamExt};
 use pintail_store::StoreError;
-use pintail_store::object_store::{List, pages};
 
 use super::{Context, Options, Summary, trees};
 use crate::diff::DiffError;
 use crate::entry::{Entry, Kind};
-use crate::filter::Filter;
+use crate::filter::{Filter, Met};
+use crate::listing;
 use crate::local::walk::Folders;
 use crate::local::{Found, Links, LocalError, Unfit, Walk, WalkOptions};
 use crate::name::{Name, Platform};
@@ -56,7 +56,8 @@ impl SideError {
 }
 
 /// Lists two places and compares them ([`trees`]). What a folder holds that makes no name or cannot be read is told, and counts as not compared; links
-/// that are passed over, and what is named like our own unfinished downloads, are told alone.
+/// that are passed over, and what is named like our own unfinished downloads, are told alone. Names of a list of names that are on neither side are told and
+/// count.
 ///
 /// # Errors
 /// When a place cannot be listed.
@@ -68,25 +69,39 @@ pub async fn sites(
     context: Context<'_>,
 ) -> Result<Summary, DiffError<SideError>> {
     let unfit = Arc::new(AtomicU64::new(0));
+    let met = Met::new(rules.filter);
     let tell = |path: &Path, why: &Unfit| {
         context.listener.unfit(path, why);
         if !matches!(why, Unfit::Link | Unfit::Unfinished) {
             unfit.fetch_add(1, Ordering::Relaxed);
         }
     };
-    let (one, other) = (entries(left, rules, &tell), entries(right, rules, &tell));
-    let summary = trees(left, right, one, other, options, context).await?;
-    Ok(Summary { unclear: summary.unclear + unfit.load(Ordering::Relaxed), ..summary })
+    let (one, other) = (entries(left, rules, &met, &tell), entries(right, rules, &met, &tell));
+    let mut summary = trees(left, right, one, other, options, context).await?;
+    summary.unclear += unfit.load(Ordering::Relaxed);
+    // Names that come after the end of what was looked at are not missing.
+    if !summary.stopped {
+        let may_be_there = |name: &&str| left.may_have(name) || right.may_have(name);
+        for name in met.others().filter(|name| !may_be_there(name)) {
+            summary.nowhere += 1;
+            context.listener.nowhere(name);
+        }
+    }
+    Ok(summary)
 }
 
 /// Lists one place in the order of names.
 fn entries<'a>(
     site: &'a Site,
     rules: &Rules<'a>,
+    met: &'a Met<'a>,
     tell: &'a (dyn Fn(&Path, &Unfit) + Sync),
 ) -> BoxStream<'a, Result<Entry, SideError>> {
     let (filter, links) = (rules.filter, rules.links);
-    let takes_part = move |entry: &Entry| entry.kind != Kind::Folder && filter.leaves_out(entry).is_none();
+    let takes_part = move |entry: &Entry| {
+        met.meets(entry.name.as_str());
+        entry.kind != Kind::Folder && filter.leaves_out(entry).is_none()
+    };
     match site {
         Site::Stdio => futures_util::stream::iter([Err(SideError::Stdio)]).boxed(),
         Site::Local(root) => {
@@ -105,24 +120,9 @@ fn entries<'a>(
             futures_util::stream::iter(found).boxed()
         }
         Site::Remote(remote) => {
-            let options = List { prefix: remote.prefix.clone(), max: rules.page, ..List::default() };
-            let prefix = &remote.prefix;
-            let pages = pages(Arc::clone(&remote.store), remote.bucket.clone(), options);
-            let objects = pages.flat_map(|page| match page {
-                Ok(page) => futures_util::stream::iter(page.objects).map(Ok).left_stream(),
-                Err(error) => futures_util::stream::iter([Err(SideError::from(error))]).right_stream(),
-            });
-            let entries = objects.filter_map(move |object| {
-                let entry = match object {
-                    Err(error) => Some(Err(error)),
-                    Ok(object) => Name::below(prefix, &object.key)
-                        .map(|name| Entry::listed(name, &object))
-                        .filter(takes_part)
-                        .map(Ok),
-                };
-                std::future::ready(entry)
-            });
-            entries.boxed()
+            let options = listing::Options { page: rules.page, ..listing::Options::default() };
+            let entries = listing::entries(remote, &options).map_err(SideError::from);
+            entries.try_filter(move |entry| std::future::ready(takes_part(entry))).boxed()
         }
     }
 }

@@ -18,6 +18,7 @@ use pintail_store::{ErrorKind, MemoryStore, Operation, Payload};
 use super::parts::{Kept, Trial, plausible_part_bytes};
 use super::*;
 use crate::entry::{Modified, Tag};
+use crate::filter::NameList;
 use crate::journal::{Event, Proof, Runs};
 use crate::local::{Found, Walk, WalkOptions};
 use crate::plan::{Cutting, Place, PlanBuilder, Route, Step, Task};
@@ -38,6 +39,10 @@ impl Listener for Heard {
             what => format!("{what:?}"),
         };
         self.0.lock().unwrap().push(format!("{name} {what}"));
+    }
+
+    fn nowhere(&self, name: &str) {
+        self.0.lock().unwrap().push(format!("{name} nowhere"));
     }
 
     fn unfit(&self, path: &Path, why: &Unfit) {
@@ -469,6 +474,46 @@ async fn two_places_are_listed_and_compared_but_for_what_takes_no_part() {
     let context = Context { random: &random, listener: &Heard::default(), stop: &stop };
     let error = sites(&gone, &right, &rules, &Options::default(), context).await.unwrap_err();
     assert!(matches!(error, DiffError::Side(Side::Left, SideError::Local(_))), "{error:?}");
+}
+
+#[tokio::test]
+async fn names_of_a_list_that_are_on_neither_side_are_told_and_are_not_equal() {
+    let world = World::new().await;
+    for name in ["here", "both", "sub/b", "excluded.tmp"] {
+        world.write(name, b"12345");
+    }
+    for key in ["a/both", "a/sub/b", "a/there", "a/marked/"] {
+        world.put(key, if key.ends_with('/') { b"" } else { b"12345" }).await;
+    }
+    std::fs::create_dir(world.root().join("empty")).unwrap();
+    std::fs::write(world.root().join("bad\u{1}name"), b"").unwrap();
+    let names = [
+        "here",
+        "both",
+        "sub/",
+        "there",
+        "marked/",
+        "empty/",
+        "excluded.tmp",
+        "bad\u{1}name",
+        "gone",
+        "gone/too",
+        "lost/",
+    ];
+    let mut filter =
+        crate::filter::Filter { only: Some(NameList::new(names).unwrap()), ..Default::default() };
+    filter.rules.exclude("*.tmp").unwrap();
+    let (heard, random, stop) = (Heard::default(), SeededRandom::new(1), Stop::default());
+    let context = Context { random: &random, listener: &heard, stop: &stop };
+    let rules = Rules { filter: &filter, links: crate::local::Links::Skip, page: None };
+    let (left, right) = (world.local(), world.remote(&world.store, "a/"));
+    let summary = sites(&left, &right, &rules, &Options::default(), context).await.unwrap();
+    let mut heard = heard.0.into_inner().unwrap();
+    heard.retain(|line| line.ends_with("nowhere"));
+    assert_eq!(heard, ["gone nowhere", "gone/too nowhere", "lost/ nowhere"]);
+    assert_eq!((summary.nowhere, summary.is_equal()), (3, false));
+    let all = Summary { same_by_checksum: 2, nowhere: 1, ..Summary::default() };
+    assert!(!all.is_equal());
 }
 
 #[test]

@@ -51,6 +51,7 @@ struct VerifiedLine {
     content: u64,
     kind: u64,
     unclear: u64,
+    nowhere: u64,
     downloaded_bytes: u64,
     read_bytes: u64,
 }
@@ -131,6 +132,19 @@ impl Listener for VerifyFace<'_> {
         self.tell(&line, &words);
     }
 
+    fn nowhere(&self, name: &str) {
+        let line = DifferenceLine {
+            event: "differs",
+            name,
+            what: "nowhere",
+            why: None,
+            left_size: None,
+            right_size: None,
+            at: None,
+        };
+        self.tell(&line, "neither side has it");
+    }
+
     fn unfit(&self, path: &Path, why: &Unfit) {
         let (name, why) = (path.display().to_string(), why.to_string());
         let event = "unclear";
@@ -166,6 +180,7 @@ pub(in crate::cli) fn verified(output: &Output, face: VerifyFace<'_>, summary: &
             content: summary.content,
             kind: summary.kind,
             unclear,
+            nowhere: summary.nowhere,
             downloaded_bytes: summary.downloaded_bytes,
             read_bytes: summary.read_bytes,
         }))?;
@@ -180,6 +195,7 @@ pub(in crate::cli) fn verified(output: &Output, face: VerifyFace<'_>, summary: &
         counted(&mut text, summary.same_by_size, "by size alone");
         counted(&mut text, summary.differences(), "different");
         counted(&mut text, unclear, "not compared");
+        counted(&mut text, summary.nowhere, "on neither side");
         output.say(&text);
     }
     Ok(match (equal, summary.stopped) {
