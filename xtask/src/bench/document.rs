@@ -152,7 +152,8 @@ fn machine(out: &mut String, record: &Record) {
 fn method(out: &mut String, record: &Record) {
     out.push_str("\n## What was done, and how\n\n");
     out.push_str(
-        "- Contestants take turns within a round, all on one server, so that a busy machine hurts all of them alike. Shown are\n  \
+        "- Contestants take turns within a round, all on one server, so that a busy machine hurts all of them alike, and\n  \
+         each round another one begins: who is first takes memory that the machine has given away meanwhile. Shown are\n  \
          medians, with the least and the most behind them.\n\
          - A run counts after it is proved: objects by length and CRC-64/NVME (on SeaweedFS by number, bytes and the content of a\n  \
          sample), files byte by byte and no file too many, lists name by name.\n\

@@ -1,8 +1,7 @@
 //! What is done where, and how often: so that a whole run ends while somebody waits, and every bar has its rounds.
 //!
 //! Pure: a table and two rules, which the document tells as they are here. The table leaves out what no bar asks for and what
-//! takes longest: large objects through a real server, which sums them with MD5 at a few hundred megabytes a second whoever
-//! sends them, and large objects of every peer over a line that they all fill.
+//! takes longest: large objects of every peer over a line that they all fill.
 
 use super::stage::Peer;
 use super::work::{Verb, Work};
@@ -41,10 +40,9 @@ pub(crate) fn rounds(work: &Work, peer: Peer, rtt_ms: u64, rounds: usize) -> usi
     match (peer, rtt_ms) {
         // Milliseconds, of which some are the start of a process.
         (Peer::Answerer, 0) if work.name.starts_with("million") && work.files <= 10_000 => rounds * 3,
-        (Peer::Answerer, 0) if without_bar(work) => rounds.min(LONG_ROUNDS),
+        (Peer::Answerer, 0) if work.name.starts_with("sync-") => rounds * 3,
         (Peer::Answerer, 0) => rounds,
         (Peer::Answerer, 50..) if huge => rounds.min(LONG_ROUNDS),
-        (Peer::SeaweedFs, 0) if huge || without_bar(work) => rounds.min(1),
         (Peer::Sandbox, 0) if small => rounds.min(LONG_ROUNDS),
         (Peer::SeaweedFs, 0) if !work.only_answerer => rounds,
         (Peer::Answerer, _) if small => rounds,
@@ -96,8 +94,7 @@ mod tests {
     fn every_bar_has_its_rounds_and_nothing_else_takes_long() {
         let times = |name: &str, peer, rtt_ms| rounds(&items(name, 1.0)[0], peer, rtt_ms, 3);
         for name in NAMES {
-            let least = if name.starts_with('m') && !name.starts_with("million") { 2 } else { 3 };
-            assert!(times(name, Peer::Answerer, 0) >= least, "{name}");
+            assert!(times(name, Peer::Answerer, 0) >= 3, "{name}");
         }
         let huge = &items("huge-up", 1.0)[0];
         assert_eq!(["pintail", "s5cmd"].map(|program| turns(program, huge, 100, 2)), [2, 1]);
@@ -109,7 +106,7 @@ mod tests {
             assert_eq!([0, 20, 100].map(|rtt| times(name, Peer::SeaweedFs, rtt)), [3, 2, 2]);
         }
         assert_eq!([20, 100].map(|rtt| times("huge-up", Peer::Answerer, rtt)), [0, 2]);
-        assert_eq!([0, 100].map(|rtt| times("huge-up", Peer::SeaweedFs, rtt)), [1, 0]);
+        assert_eq!([0, 100].map(|rtt| times("huge-up", Peer::SeaweedFs, rtt)), [3, 0]);
         assert_eq!([0, 20].map(|rtt| times("list", Peer::SeaweedFs, rtt)), [3, 0]);
         assert_eq!(times("million-list", Peer::SeaweedFs, 0), 0);
     }

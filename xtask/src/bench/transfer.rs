@@ -226,11 +226,18 @@ impl Bench<'_> {
         }
         self.prepare(stage, measured, work, &mut entries)?;
         for round in 0..rounds {
-            for entry in &mut entries {
-                let has_turn = round < plan::turns(&entry.row.program, work, rtt_ms, rounds);
-                let (Some(setting), true) = (&entry.setting, has_turn && entry.row.goes_on()) else {
-                    continue;
-                };
+            let has_turn = |entry: &Entry| {
+                let turns = plan::turns(&entry.row.program, work, rtt_ms, rounds);
+                entry.setting.is_some() && round < turns && entry.row.goes_on()
+            };
+            let mut order: Vec<usize> =
+                (0..entries.len()).filter(|index| has_turn(&entries[*index])).collect();
+            // Whoever is first takes memory that the machine has given away meanwhile: each round another one.
+            let first = round % order.len().max(1);
+            order.rotate_left(first);
+            for index in order {
+                let entry = &mut entries[index];
+                let Some(setting) = &entry.setting else { continue };
                 let source = entry.own_prefix.as_deref().unwrap_or(&source);
                 let turn = Turn { measured, work, program: &entry.row.program, setting, source };
                 match self.turn(stage, &turn)? {
