@@ -76,7 +76,12 @@ pub async fn sites(
             unfit.fetch_add(1, Ordering::Relaxed);
         }
     };
-    let (one, other) = (entries(left, rules, &met, &tell), entries(right, rules, &met, &tell));
+    // Half of what may be under way for each side, as far as that helps.
+    let usual = listing::Options::default();
+    let connections_max = (options.connections_max / 2).clamp(1, usual.connections_max);
+    let listing = listing::Options { connections_max, page: rules.page };
+    let one = entries(left, rules, &listing, &met, &tell);
+    let other = entries(right, rules, &listing, &met, &tell);
     let mut summary = trees(left, right, one, other, options, context).await?;
     summary.unclear += unfit.load(Ordering::Relaxed);
     // Names that come after the end of what was looked at are not missing.
@@ -94,6 +99,7 @@ pub async fn sites(
 fn entries<'a>(
     site: &'a Site,
     rules: &Rules<'a>,
+    listing: &listing::Options,
     met: &'a Met<'a>,
     tell: &'a (dyn Fn(&Path, &Unfit) + Sync),
 ) -> BoxStream<'a, Result<Entry, SideError>> {
@@ -120,8 +126,7 @@ fn entries<'a>(
             futures_util::stream::iter(found).boxed()
         }
         Site::Remote(remote) => {
-            let options = listing::Options { page: rules.page, ..listing::Options::default() };
-            let entries = listing::entries(remote, &options).map_err(SideError::from);
+            let entries = listing::entries(remote, listing).map_err(SideError::from);
             entries.try_filter(move |entry| std::future::ready(takes_part(entry))).boxed()
         }
     }

@@ -90,11 +90,11 @@ pub(crate) fn shell_word(text: &str) -> String {
     if text.chars().all(is_plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
-/// Shows how long something took: `30 ms`, `1.2 s`, `59 s`, then as [`span`].
+/// Shows how long something took: `30 ms`, `1.2 s`, `59 s`, then as [`span`]; never as nothing.
 pub(crate) fn took(time: std::time::Duration) -> String {
     let seconds = time.as_secs_f64();
     match seconds {
-        0.0..1.0 => format!("{} ms", time.as_millis()),
+        0.0..1.0 => format!("{} ms", time.as_millis().max(1)),
         1.0..10.0 => format!("{seconds:.1} s"),
         _ => span(time.as_secs()),
     }
@@ -159,7 +159,9 @@ mod tests {
         assert_eq!((many(1, "file"), many(2000, "file")), ("1 file".into(), "2,000 files".into()));
         assert_eq!(shell_word("lab:bucket/a-b/c.txt"), "lab:bucket/a-b/c.txt");
         assert_eq!(shell_word("lab:bucket/it's $HOME"), r"'lab:bucket/it'\''s $HOME'");
-        for (ms, shown) in [(3, "3 ms"), (1234, "1.2 s"), (59_900, "59 s"), (90_000, "1 min 30 s")] {
+        for (ms, shown) in
+            [(0, "1 ms"), (3, "3 ms"), (1234, "1.2 s"), (59_900, "59 s"), (90_000, "1 min 30 s")]
+        {
             assert_eq!(took(std::time::Duration::from_millis(ms)), shown);
         }
     }
