@@ -5,8 +5,8 @@
 //! since it was, known to no run of this machine, and without a part, since the first part is sent when the journal that has the ID is safe.
 //!
 //! How many the run has lost is known: as many beginnings as had no answer in this life, and one for each key and each former life, which may have ended in the middle of one. Where
-//! there are no more than that they are the run's, and are aborted. Where there are more, somebody else's is among them, and nobody can tell which: then all of
-//! them are told, and a person decides ([`orphans`](super::orphans)). Such an upload holds nothing, and costs nothing.
+//! there are no more than that they are the run's, and are aborted. Where there are more, somebody else's is among them, and nobody can tell which, as where a journal of this
+//! machine is of a newer program: then all of them are told, and a person decides ([`orphans`](super::orphans)). Such an upload holds nothing, and costs nothing.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -49,11 +49,11 @@ pub(super) async fn settle(
     ends: &[Ends],
     lost: Lost,
 ) -> Result<Vec<Stray>, ExecuteError> {
-    let found = find(record, plan, ends).await?;
+    let (found, certain) = find(record, plan, ends).await?;
     let keys: BTreeSet<_> =
         found.iter().map(|(_, stray)| (&stray.upload.bucket, &stray.upload.key)).collect();
     let ours = lost.now + lost.lives * keys.len() as u64;
-    if found.len() as u64 > ours {
+    if !certain || found.len() as u64 > ours {
         return Ok(found.into_iter().map(|(_, stray)| stray).collect());
     }
     let mut left = Vec::new();
@@ -65,31 +65,34 @@ pub(super) async fn settle(
     Ok(left)
 }
 
-/// Finds the strays of a run, without a change to any; none where there is no journal, or where uploads cannot be listed.
+/// Finds the strays of a run, without a change to any; none where there is no journal, or where uploads cannot be listed. Tells as well whether it is certain
+/// that no other run of this machine knows them.
 async fn find<'e>(
     record: &Record<'_>,
     plan: &Plan,
     ends: &'e [Ends],
-) -> Result<Vec<(&'e Remote, Stray)>, ExecuteError> {
-    let Some(created) = record.created() else { return Ok(Vec::new()) };
+) -> Result<(Vec<(&'e Remote, Stray)>, bool), ExecuteError> {
+    let Some(created) = record.created() else { return Ok((Vec::new(), true)) };
     let known: HashSet<String> = record.with_state(known_uploads);
     let fail = |error: StoreError| ExecuteError::Step(Arc::new(StepError::Store(error)));
-    let mut found = Vec::new();
+    let (mut found, mut certain) = (Vec::new(), true);
     for (remote, routes) in targets(ends) {
         let mut unknown = begun_since(remote, created).await.map_err(fail)?;
         unknown.retain(|upload| !known.contains(&upload.id));
         if unknown.is_empty() {
             continue;
         }
-        let elsewhere = record.uploads_elsewhere().unwrap_or_default();
-        unknown.retain(|upload| !elsewhere.contains(&upload.id));
+        match record.uploads_elsewhere() {
+            Some(elsewhere) => unknown.retain(|upload| !elsewhere.contains(&upload.id)),
+            None => certain = false,
+        }
         for stray in planned(plan, ends, &routes, unknown)? {
             if is_empty(remote, &stray.upload).await.map_err(fail)? {
                 found.push((remote, stray));
             }
         }
     }
-    Ok(found)
+    Ok((found, certain))
 }
 
 /// Lists the unfinished uploads below a prefix that were begun since a moment.

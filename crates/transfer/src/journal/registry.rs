@@ -405,7 +405,8 @@ impl Runs {
     }
 }
 
-/// Returns the uploads that the journals beside one know and may go on with, `None` where there is no telling which there are.
+/// Returns the uploads that the journals beside one know and may go on with, `None` where there is no telling: a journal of a newer program, or one that
+/// cannot be opened now, may have more.
 pub(crate) fn uploads_elsewhere(origin: &Origin) -> Option<BTreeSet<String>> {
     let runs = Runs::new(origin.path.parent()?.parent()?);
     let mut uploads = BTreeSet::new();
@@ -417,8 +418,17 @@ pub(crate) fn uploads_elsewhere(origin: &Origin) -> Option<BTreeSet<String>> {
         if over || listed.id.as_str() == origin.run {
             continue;
         }
-        // One that cannot be read goes on with nothing.
-        let Ok(recorded) = runs.show(&listed.id) else { continue };
+        let recorded = match runs.show(&listed.id) {
+            Ok(recorded) => recorded,
+            Err(
+                RegistryError::Io { .. }
+                | RegistryError::Journal {
+                    source: JournalError::Io { .. } | JournalError::Version(..), ..
+                },
+            ) => return None,
+            // Nobody goes on with what is damaged, and nothing was begun where there is no plan.
+            Err(_) => continue,
+        };
         uploads.extend(recorded.state.leftovers().filter_map(|(_, begun)| match begun {
             Begun::Upload { upload, .. } => Some(upload.clone()),
             _ => None,

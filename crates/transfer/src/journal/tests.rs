@@ -407,6 +407,13 @@ fn a_run_is_listed_with_how_it_is() {
     // One that cannot be read does not make those of others anybody's.
     let elsewhere = registry::uploads_elsewhere(running.journal.origin()).unwrap();
     assert!(elsewhere.iter().eq(["theirs"]), "{elsewhere:?}");
+    // One of a program that is yet to come may go on with whatever it has begun.
+    let damaged = fs::read(&path).unwrap();
+    let mut newer = damaged.clone();
+    newer[MAGIC.len()] = 99;
+    fs::write(&path, newer).unwrap();
+    assert_eq!(registry::uploads_elsewhere(running.journal.origin()), None);
+    fs::write(&path, damaged).unwrap();
 
     assert!(matches!(runs.resume(&ids[0], "0.1.0", &clock), Err(RegistryError::Running(_))));
     assert!(matches!(runs.remove(&ids[0]), Err(RegistryError::Running(_))));
@@ -444,8 +451,7 @@ fn a_run_whose_head_cannot_be_read_is_as_old_as_its_name() {
     let path = folder.path().join(id.as_str()).join("journal");
     let mut bytes = fs::read(&path).unwrap();
     // Blocks that were never made safe may come back as zeros: nothing had begun.
-    let safe_at = bytes.len();
-    fs::write(&path, vec![0; safe_at]).unwrap();
+    fs::write(&path, vec![0; bytes.len()]).unwrap();
     assert!(matches!(runs.list().unwrap()[0].condition, Condition::NotBegun));
     // A byte that the disk lost: whatever it was, it had begun.
     bytes[0] ^= 1;

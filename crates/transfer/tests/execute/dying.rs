@@ -254,6 +254,34 @@ async fn uploads_of_others_to_the_same_key_are_left_alone() {
     assert_eq!(report.strays, []);
 }
 
+/// A journal of a newer program cannot be read: whatever is unknown may be its run's, which goes on under that program.
+#[tokio::test(start_paused = true)]
+async fn what_a_newer_programs_run_may_have_begun_is_named_and_left_alone() {
+    let world = World::new().await;
+    world.write("large", &content(LARGE_BYTES, 1));
+    let key = "large".parse().unwrap();
+    let newer = world.begin([upload("large", LARGE_BYTES)]);
+    let journal = newer.journal.origin().path.clone();
+    drop(newer);
+    let bytes = std::fs::read(&journal).unwrap();
+    for (version, left) in [(bytes[6], 0), (99, 1)] {
+        let mut bytes = bytes.clone();
+        // Behind the six bytes that journals begin with.
+        bytes[6] = version;
+        std::fs::write(&journal, bytes).unwrap();
+        let hang = Fault { operation: Some(Operation::CreateUpload), nth: 1, kind: FaultKind::Hang };
+        let faults: Arc<dyn ObjectStore> = Arc::new(Faults::new(Arc::clone(&world.memory), [hang]));
+        let mut run = world.begin([upload("large", LARGE_BYTES)]);
+        let id = run.id.clone();
+        assert!(!dies(&world, &mut run, &faults).await);
+        drop(run);
+        world.memory.create_upload(&world.bucket, &key, &Default::default()).await.unwrap();
+        let report = world.live(&mut world.resume(&id), &world.memory).await.unwrap();
+        assert_eq!(report.outcome, Outcome::Complete);
+        assert_eq!((report.strays.len(), world.uploads().await), (left, left), "version {version}");
+    }
+}
+
 /// Hangs where the faults within would have failed after the call happened.
 #[derive(Debug)]
 struct HangsAfterwards {
