@@ -62,6 +62,17 @@ fn names_of_a_list_that_are_nowhere_are_told() {
     assert_eq!(missing(&looked), ["#c", "gone", "sub/gone too"]);
     let listed = list(&["cp", "-r", &there("from"), "listed/"], "folders").exited(3);
     assert_eq!(missing(&listed), ["gone", "no-such-folder/"]);
+    // A folder that only the target has is no source.
+    fs::create_dir_all(work.join("listed/no-such-folder")).expect("a folder");
+    let listed = list(&["cp", "-r", &there("from"), "listed/"], "folders").exited(3);
+    assert_eq!(missing(&listed), ["gone", "no-such-folder/"]);
+    // What an ignore file leaves out with its folder is not missing.
+    write(&work.join("built/.gitignore"), "out/\n");
+    write(&work.join("built/out/b"), "b");
+    write(&work.join("built/a"), "a");
+    fs::write(work.join("ignored"), "a\nout/b\n").expect("a list");
+    let ignored = list(&["cp", "-r", "built/", &there("built"), "--gitignore"], "ignored").succeeded();
+    assert_eq!((missing(&ignored), below(&cloud, "built/")), (Vec::new(), vec!["a".to_owned()]));
     // A second time it is there already, and what is missing still is.
     list(&["cp", "-r", &there("from"), "listed/", "--existing", "skip"], "folders").exited(3);
     let nothing = list(&["cp", "-r", "tree/", &there("up")], "wrong").exited(6);
