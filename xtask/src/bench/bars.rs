@@ -187,7 +187,7 @@ impl Judge<'_> {
                 server,
                 0,
                 "own listing of the same",
-                "wall ≤ 1.30, no request beyond the listing (pages ±10 %)".to_owned(),
+                "wall ≤ 1.30, no request beyond the listing (a tenth more pages at most)".to_owned(),
             )
         }
     }
