@@ -309,8 +309,9 @@ impl Partial {
         let error = |error| self.local("put in place", error);
         let replaces = *guard != Guard::Absent;
         let mut there = if replaces { target.check(&self.folder, &self.name, path, guard)? } else { None };
-        // What another run may go on with has taken its time.
-        if replaces && there.is_none() && self.stays.load(Ordering::Relaxed) {
+        // What a run has gone on with, or another may go on with, has taken its time.
+        let took_long = self.creation == Creation::Resumed || self.stays.load(Ordering::Relaxed);
+        if replaces && there.is_none() && took_long {
             there = self.folder.symlink_metadata(&self.name).ok();
         }
         let replaced = there.filter(Metadata::is_file).and_then(|there| mode_of(&there));
@@ -615,6 +616,12 @@ mod tests {
             partial.publish(&target, Path::new("file"), &guard, &publish).unwrap();
             assert_eq!(mode(), to, "{guard:?}");
         }
+        let left = Partial::create(&target, Path::new("file"), &random).unwrap();
+        let (name, size_bytes) = (left.temporary_name().to_owned(), 0);
+        left.keep();
+        let resumed = Partial::resume(&target, Path::new("file"), &name, size_bytes).unwrap().unwrap();
+        resumed.publish(&target, Path::new("file"), &Guard::None, &publish).unwrap();
+        assert_eq!(mode(), 0o640);
     }
 
     #[test]
