@@ -9,7 +9,7 @@ use super::transfer::Selection;
 use crate::cli::{Outcome, render::Output, show};
 use crate::explain::Exit;
 use crate::ops::transfer::options::Options;
-use crate::ops::transfer::{Request, Verb, carry_out, check_removals, plan, prices, removals};
+use crate::ops::transfer::{Request, Verb, carry_out, check_removals, plan, prices};
 use crate::ops::{App, Error};
 
 /// Delete objects
@@ -49,7 +49,7 @@ impl Args {
         let face = show::TransferFace::new(output, Verb::Rm);
         let mut tally = show::Tally::default();
         let mut exit = Exit::Done;
-        for mut part in removals(request) {
+        for mut part in request.removals() {
             // While work is left in order the command goes on for a moment, and begins nothing more.
             if app.interrupt().is_set() {
                 break;

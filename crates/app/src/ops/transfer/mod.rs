@@ -12,7 +12,6 @@ mod both_ways;
 mod cost;
 pub(crate) mod options;
 mod registry;
-mod removal;
 pub(crate) mod request;
 mod run;
 mod sites;
@@ -34,10 +33,9 @@ pub(crate) use registry::{
     Cleaned, Line, Orphans, Shown, abort, cancel, clean, newest_stopped, orphans, place_words, resume,
     routes_asked_for, runs, show,
 };
-pub(crate) use removal::{check_removals, removals};
 pub(crate) use request::{Request, Verb};
 pub(crate) use run::{DoneKinds, Ended, Planned, carry_out, plan};
-pub(crate) use sites::{Labels, PlaceError};
+pub(crate) use sites::{Labels, PlaceError, check_removals};
 pub(crate) use verify::{VerifyError, verify_places, verify_run};
 
 /// Who sees a transfer, and answers for the person. Called from where the work is done: only a question may take long.

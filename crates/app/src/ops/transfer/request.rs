@@ -102,6 +102,16 @@ struct KeptVersion {
 }
 
 impl Request {
+    /// Cuts a request for deletions so that one address that cannot be listed does not stop the others: single objects, which need no look, go together, every
+    /// beginning goes by itself.
+    pub(crate) fn removals(self) -> Vec<Self> {
+        if !self.recursive || self.sources.len() < 2 {
+            return vec![self];
+        }
+        let alone = |place: Place| Self { sources: vec![place], ..self.clone() };
+        self.sources.iter().cloned().map(alone).collect()
+    }
+
     /// Returns the form that a run keeps.
     pub(crate) fn kept(&self) -> String {
         let kept = Kept {

@@ -521,7 +521,10 @@ async fn removals(app: &App, request: &Request) -> Result<Opened, Error> {
 }
 
 /// Checks what `rm` names before anything is opened.
-pub(super) fn check_removals(request: &Request) -> Result<(), Error> {
+///
+/// # Errors
+/// When an address cannot be meant.
+pub(crate) fn check_removals(request: &Request) -> Result<(), Error> {
     for place in &request.sources {
         let Typed::Remote(address) = place else {
             return Err(Error::Usage(format!("{place} is not in S3; use your system's own program")));
